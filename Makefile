@@ -1,0 +1,76 @@
+# The book's commands. `make book` and `make test` do all the set-up there is.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+BIN := .venv/bin
+GROUPS_BOOK := --group setup --group book
+GROUPS_TEST := $(GROUPS_BOOK) --group test --group oracles --group data
+# One thread each: chapters and tests already run side by side.
+export OPENBLAS_NUM_THREADS := 1
+export OMP_NUM_THREADS := 1
+
+.PHONY: help book serve lab execute test lint site clean lock data
+
+help:  ## say what each command does
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+book: .venv/.book  ## bring stale chapters up to date, build the site, say where it is
+	$(BIN)/python -m pooledbook.chapters execute
+	@$(MAKE) --no-print-directory site
+
+site: .venv/.book  ## build the site from the notebooks as they are
+	$(BIN)/python -m pooledbook.site
+
+serve: book  ## build the site and serve it on this machine
+	$(BIN)/python -m http.server --directory _build/html 8000
+
+lab: .venv/.lab  ## open the notebooks in JupyterLab
+	$(BIN)/jupyter lab --ServerApp.root_dir=chapters
+
+execute: .venv/.book  ## execute every chapter, stale or not
+	$(BIN)/python -m pooledbook.chapters execute --force
+
+test: .venv/.test lint  ## check everything: style, types, chapters, library, site
+	@.ci/system browser
+	$(BIN)/mypy
+	$(BIN)/python -m pooledbook.chapters check
+	@$(MAKE) --no-print-directory site
+	$(BIN)/pytest
+
+lint: .venv/.test  ## check the style of every file of code
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+data: .venv/.test  ## rebuild the shipped data from their sources
+	$(BIN)/python data/help/build.py
+
+lock: .venv/.book  ## pin every dependency anew
+	$(BIN)/uv pip compile pyproject.toml $(GROUPS_TEST) --group lab --universal \
+	  --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade \
+	  --quiet --output-file requirements.txt
+
+clean:  ## remove the environment and all that was built
+	rm -rf .venv _build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# uv itself comes from the lock, by pip, with its hash checked; it then installs the rest, and the
+# lock's hashes are required of all of it, so that what is not in the lock cannot come in.
+.venv/.uv: requirements.txt
+	python=$$(.ci/system python) && test -x $(BIN)/python || $$python -m venv .venv
+	sed -n '/^uv==/,/[^\\]$$/p' requirements.txt > .venv/uv.txt
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement .venv/uv.txt
+	@touch $@
+
+define install
+	@echo "installing the locked environment (a minute or so)"
+	$(BIN)/uv pip install --python $(BIN)/python --requirement pyproject.toml $(1) \
+	  --constraint requirements.txt --require-hashes --compile-bytecode
+	$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+endef
+
+.venv/.book: .venv/.uv pyproject.toml
+	$(call install,$(GROUPS_BOOK))
+.venv/.test: .venv/.uv pyproject.toml
+	$(call install,$(GROUPS_TEST))
+.venv/.lab: .venv/.uv pyproject.toml
+	$(call install,$(GROUPS_BOOK) --group lab)

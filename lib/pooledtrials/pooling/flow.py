@@ -1,0 +1,39 @@
+"""Participant flow: who was randomized, who was interviewed when, who was not, and who died."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+
+def participant_flow(panel: pd.DataFrame) -> pd.DataFrame:
+    """Count patients by trial, arm and planned interview.
+
+    Parameters
+    ----------
+    panel
+        A panel that keeps the schema of `panel.SCHEMA`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by trial, arm and wave, with counts of patients: ``randomized``; ``interviewed``;
+        ``not_interviewed``, of whom ``died`` at some time in the study; and ``share``, interviewed
+        out of randomized. In each row, interviewed + not_interviewed = randomized.
+
+    Raises
+    ------
+    ValueError
+        If the panel has no rows.
+    """
+    if panel.empty:
+        raise ValueError("panel: no rows to count; load a trial first")
+    rows = panel.assign(
+        interviewed=panel["observed"],
+        not_interviewed=~panel["observed"],
+        died=~panel["observed"] & panel["died"].eq(1),
+    )
+    groups = rows.groupby(["trial", "arm", "wave"], sort=True)
+    flow = groups[["interviewed", "not_interviewed", "died"]].sum()
+    flow.insert(0, "randomized", groups["patient"].nunique())
+    flow["share"] = flow["interviewed"] / flow["randomized"]
+    return flow

@@ -1,0 +1,160 @@
+"""Figures of results: each function takes a result and an axis, and returns the axis.
+
+Groups differ by colour and by marker, so that a figure reads without colour too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from cycler import cycler
+from matplotlib.axes import Axes
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+"""The Okabe-Ito palette, told apart by readers who do not see all colours."""
+
+MARKERS = ("o", "s", "^", "D", "v", "P")
+WIDE = (7.0, 3.2)
+"""Width and height in inches of a figure as wide as the text."""
+
+
+def use_style() -> None:
+    """Set the book's look for every figure of this session: no frame, light grid, one palette."""
+    mpl.rcParams.update(
+        {
+            "axes.prop_cycle": cycler(color=COLOURS) + cycler(marker=MARKERS),
+            "axes.spines.right": False,
+            "axes.spines.top": False,
+            "axes.grid": True,
+            "axes.axisbelow": True,
+            "figure.constrained_layout.use": True,
+            "figure.figsize": WIDE,
+            "figure.facecolor": "white",
+            "font.size": 10,
+            "grid.color": "#DDDDDD",
+            "grid.linewidth": 0.6,
+            "legend.frameon": False,
+            "lines.linewidth": 1.8,
+            "lines.markersize": 6,
+            "savefig.dpi": 144,
+        }
+    )
+
+
+def shares(flow: pd.DataFrame, ax: Axes) -> Axes:
+    """Draw the share interviewed at each planned month, a line per arm.
+
+    Parameters
+    ----------
+    flow
+        What `pooling.participant_flow` returns for one trial.
+    ax
+        The axis to draw on.
+    """
+    for arm, rows in flow.groupby("arm"):
+        months = rows.index.get_level_values("wave")
+        ax.plot(months, 100 * rows["share"], label=str(arm))
+    ax.set(xlabel="planned month of interview", ylabel="interviewed (% of randomized)")
+    ax.set(ylim=(0, 103), xticks=sorted(flow.index.get_level_values("wave").unique()))
+    ax.legend()
+    return ax
+
+
+def means(summary: pd.DataFrame, ax: Axes, ylabel: str) -> Axes:
+    """Draw means with 95 % intervals at each planned month, a line per arm.
+
+    Parameters
+    ----------
+    summary
+        Indexed by arm and wave, with columns ``mean`` and ``se``.
+    ax
+        The axis to draw on.
+    ylabel
+        What the means are of, with their unit.
+    """
+    arms = summary.groupby("arm")
+    # Intervals of two arms at one month would hide each other without a small step aside.
+    steps = np.linspace(-0.25, 0.25, arms.ngroups)
+    for (arm, rows), step, marker in zip(arms, steps, MARKERS, strict=False):
+        months = rows.index.get_level_values("wave") + step
+        ax.errorbar(
+            months, rows["mean"], yerr=1.96 * rows["se"], label=str(arm), marker=marker, capsize=3
+        )
+    ax.set(xlabel="planned month of interview", ylabel=ylabel)
+    ax.set(xticks=sorted(summary.index.get_level_values("wave").unique()))
+    ax.set_ylim(bottom=0)
+    ax.legend()
+    return ax
+
+
+def intervals(
+    estimates: pd.DataFrame, ax: Axes, xlabel: str, limits: tuple[float, float] | None = None
+) -> Axes:
+    """Draw estimates and their intervals, one line per row, first row on top.
+
+    Parameters
+    ----------
+    estimates
+        Columns ``estimate``, ``low`` and ``high``; the index names the rows.
+    ax
+        The axis to draw on.
+    xlabel
+        What is estimated, with its unit.
+    limits
+        Where to cut the axis. An interval that goes on beyond it ends in an arrow, and an estimate
+        beyond it is not drawn.
+    """
+    places = np.arange(len(estimates))[::-1]
+    low, high = limits or (-np.inf, np.inf)
+    for place, row in zip(places, estimates.itertuples(), strict=True):
+        ends = (max(row.low, low), min(row.high, high))
+        ax.plot(ends, (place, place), color=COLOURS[0], marker="none")
+        if row.low < low:
+            ax.plot(low, place, color=COLOURS[0], marker="<", clip_on=False)
+        if row.high > high:
+            ax.plot(high, place, color=COLOURS[0], marker=">", clip_on=False)
+        if low <= row.estimate <= high:
+            ax.plot(row.estimate, place, color=COLOURS[0], marker="o")
+    ax.axvline(0, color="black", linewidth=0.8, marker="none")
+    ax.set_yticks(places, [str(name) for name in estimates.index])
+    ax.set(xlabel=xlabel, ylim=(-0.6, len(estimates) - 0.4))
+    if limits is not None:
+        ax.set_xlim(*limits)
+    ax.grid(axis="y", visible=False)
+    return ax
+
+
+def distributions(
+    samples: Sequence[pd.Series], names: Sequence[str], ax: Axes, xlabel: str, width: float
+) -> Axes:
+    """Draw histograms of several samples on one axis, as outlines in percent of each sample.
+
+    Parameters
+    ----------
+    samples
+        The values; missing ones are left out.
+    names
+        A name for each sample.
+    ax
+        The axis to draw on.
+    xlabel
+        What is measured, with its unit.
+    width
+        Width of a bin, in that unit; bins start at 0.
+    """
+    top = max(float(sample.max()) for sample in samples)
+    bins = np.arange(0, top + width, width).tolist()
+    styles = ("-", "--", ":", "-.")
+    for sample, name, style, colour in zip(samples, names, styles, COLOURS, strict=False):
+        values = sample.dropna()
+        share = np.full(len(values), 100 / len(values))
+        ax.hist(
+            values, bins=bins, weights=share, histtype="step", linestyle=style, color=colour,
+            linewidth=1.8, label=name,
+        )  # fmt: skip
+    ax.set(xlabel=xlabel, ylabel="interviews (%)")
+    ax.legend()
+    return ax

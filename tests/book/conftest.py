@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import http.server
+import os
 import shutil
 import threading
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from pooledbook import site as builder
+from pooledbook.offline import node_of_the_wheel
 
 ROOT = Path(__file__).parents[2]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -57,6 +59,8 @@ def browser() -> Iterator[Browser]:
             "no browser to read the site with: install Chromium or Google Chrome "
             "(Debian and Ubuntu: apt-get install chromium)"
         )
+    # The driver's own node wants a system library that a bare machine lacks.
+    os.environ["PLAYWRIGHT_NODEJS_PATH"] = node_of_the_wheel()
     with sync_playwright() as playwright:
         # Without its sandbox: it reads only our own pages, and in a container it cannot have one.
         browser = playwright.chromium.launch(executable_path=found[0], args=["--no-sandbox"])

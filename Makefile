@@ -42,6 +42,7 @@ lint: .venv/.test  ## check the style of every file of code
 
 data: .venv/.test  ## rebuild the shipped data from their sources
 	$(BIN)/python data/help/build.py
+	$(BIN)/python data/six/build.py
 
 lock: .venv/.book  ## pin every dependency anew
 	$(BIN)/uv pip compile pyproject.toml $(GROUPS_TEST) --group lab --universal \

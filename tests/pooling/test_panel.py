@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from pooledtrials.pooling import PanelError, Trial, check_panel, participant_flow
+from pooledtrials.pooling import PanelError, Trial, check_panel, participant_flow, shown_flow
 
 
 def set_first(column: str, value: object) -> Callable[[pd.DataFrame], pd.DataFrame]:
@@ -52,3 +52,17 @@ def test_flow_adds_up(help_trial: Trial) -> None:
 def test_flow_of_nothing_is_refused(help_trial: Trial) -> None:
     with pytest.raises(ValueError, match="panel: no rows to count"):
         participant_flow(help_trial.panel.head(0))
+
+
+def test_flow_of_private_records_hides_small_counts_and_their_complements(
+    help_trial: Trial,
+) -> None:
+    few = help_trial.panel[help_trial.panel["patient"].astype(int) <= 60]
+    pd.testing.assert_frame_equal(shown_flow(few), participant_flow(few))
+    counts, shown = participant_flow(few), shown_flow(few, ["help"])
+    assert set(shown["share"]) == {"hidden"}
+    small = counts["not_interviewed"].between(1, 10)
+    assert small.any()
+    assert shown.loc[small, "not_interviewed"].eq("<11").all()
+    assert shown.loc[small, "interviewed"].isin(["hidden", "<11"]).all()
+    assert not shown["died"].isin([str(n) for n in range(1, 11)]).any()

@@ -11,7 +11,7 @@ from pooledtrials.pooling.specification import Table
 
 
 def table(**changes: object) -> Table:
-    return Table.model_validate({"file": "t.csv", "layout": "long"} | changes)
+    return Table.model_validate({"file": "t.csv"} | changes)
 
 
 def write(folder: Path, content: bytes) -> Path:

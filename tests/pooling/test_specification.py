@@ -23,8 +23,8 @@ FAULTS = {
     "two waves of one code": ("{code: 6,", "{code: 12,", r"wave code 12 appears more than once"),
     "waves out of order": ("month: 6, window: [5, 9.1]", "month: 19, window: [5, 20]", r"months must start at 0"),
     "window without its month": ("window: [15, 21]", "window: [19, 21]", r"must contain the planned month"),
-    "wrong type": ("rows: 1472", "rows: many", r"table.rows: .*integer.*'many'"),
-    "unknown layout": ("layout: long", "layout: wid", r"table.layout: unknown value"),
+    "wrong type": ("rows: 1472", "rows: many", r"tables.interviews.rows: .*integer.*'many'"),
+    "unknown layout": ("layout: long", "layout: wid", r"tables.interviews.layout: unknown value"),
     "unknown frequency": ("3: weekly", "3: weakly", r"unknown frequency 'weakly'; did you mean 'weekly'"),
     "bad name": ("trial: help", "trial: Help me", r"trial: .*pattern"),
     "not YAML": ("folder: ../help", "folder: [../help", r"not a readable YAML file"),
@@ -47,7 +47,7 @@ def test_every_fault_is_listed_at_once(break_specification: Edit) -> None:
 
 
 def test_absent_trial_names_the_nearest_there_is() -> None:
-    with pytest.raises(SpecificationError, match=r"halp.yaml: no such.*did you mean 'help'"):
+    with pytest.raises(SpecificationError, match=r"halp.yaml: no such file.*did you mean 'help'"):
         read_specification(data_folder() / "trials" / "halp.yaml")
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 DAYS_IN_WINDOW = 30
 _WEEK = DAYS_IN_WINDOW / 7
 
+NEVER = "never"
 FREQUENCIES = ("daily", "2-3 times a week", "weekly", "every 2 weeks", "monthly")
 """The frequencies that a trial may have offered as answers, most often first."""
 
@@ -53,13 +54,14 @@ They are this project's choices, made to be varied; no questionnaire defines the
 """
 
 
-def days_from_frequency(attended: pd.Series, often: pd.Series, conversion: str) -> pd.Series:
+def days_from_frequency(attended: pd.Series | None, often: pd.Series, conversion: str) -> pd.Series:
     """Convert "did you go, and how often" to meeting days per thirty.
 
     Parameters
     ----------
     attended
-        Whether the patient went at all in the window asked about: 1, 0 or missing.
+        Whether the patient went at all in the window asked about: 1, 0 or missing. None where
+        that was not asked, and ``often`` may be "never".
     often
         One of `FREQUENCIES`, or missing; read only where ``attended`` is 1.
     conversion
@@ -82,15 +84,55 @@ def days_from_frequency(attended: pd.Series, often: pd.Series, conversion: str) 
             f"conversion: {conversion!r} is not one of {', '.join(CONVERSIONS)}; "
             "add a reading to attendance.CONVERSIONS or name one of these"
         )
+    if attended is None:
+        attended = often.ne(NEVER).astype(float).mask(often.isna())
+        often = often.mask(often.eq(NEVER))
     unknown = sorted(set(often.dropna()) - set(FREQUENCIES))
     if unknown:
         raise ValueError(f"often: unknown frequency {unknown[0]!r}; use {', '.join(FREQUENCIES)}")
-    contradiction = attended.eq(0) & often.notna()
-    if contradiction.any():
-        first = contradiction.idxmax()
-        raise ValueError(
-            f"often: {int(contradiction.sum())} answers say how often although attended is 0, "
-            f"the first at {first}: correct the raw table or its codes"
-        )
+    _refuse_contradiction(attended.eq(0) & often.notna(), "how often")
     days = often.map(dict(CONVERSIONS[conversion])).astype(float)
     return days.mask(attended.eq(0), 0.0).mask(attended.isna())
+
+
+def days_from_amount(attended: pd.Series | None, amount: pd.Series, window_days: int) -> pd.Series:
+    """Convert a number of meetings, or of days with one, in a window to meeting days per thirty.
+
+    Each meeting is taken to have its own day until the window is full:
+    days per thirty = min(amount, window) * 30 / window. With several meetings on one day that
+    overstates the days, and nothing in a count says by how much.
+
+    Parameters
+    ----------
+    attended
+        Whether the patient went at all in the window: 1, 0, missing, or None if not asked.
+    amount
+        Meetings, or days with a meeting, in the window; missing where not known.
+    window_days
+        Length of the window asked about.
+
+    Returns
+    -------
+    pandas.Series
+        Days per thirty, between 0 and 30; 0 where ``attended`` is 0.
+
+    Raises
+    ------
+    ValueError
+        If an amount is negative, or above 0 for a patient who did not go.
+    """
+    if amount.lt(0).any():
+        raise ValueError(f"amount: {amount[amount.lt(0)].iloc[0]:g} meetings at "
+                         f"{amount.lt(0).idxmax()}; an amount is 0 or more")  # fmt: skip
+    if attended is not None:
+        _refuse_contradiction(attended.eq(0) & amount.gt(0), "how much")
+        amount = amount.mask(attended.eq(0), 0.0)
+    return amount.clip(upper=window_days) * (DAYS_IN_WINDOW / window_days)
+
+
+def _refuse_contradiction(contradiction: pd.Series, says: str) -> None:
+    if contradiction.any():
+        raise ValueError(
+            f"attendance: {int(contradiction.sum())} answers say {says} although attended is 0, "
+            f"the first at {contradiction.idxmax()}: correct the raw table or its codes"
+        )

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pandas as pd
+
+from pooledtrials.pooling.disclosure import suppress
 
 
 def participant_flow(panel: pd.DataFrame) -> pd.DataFrame:
@@ -37,3 +41,31 @@ def participant_flow(panel: pd.DataFrame) -> pd.DataFrame:
     flow.insert(0, "randomized", groups["patient"].nunique())
     flow["share"] = flow["interviewed"] / flow["randomized"]
     return flow
+
+
+def shown_flow(panel: pd.DataFrame, private: Collection[str] = ()) -> pd.DataFrame:
+    """Count patients as `participant_flow` does, for a page that others may see.
+
+    Parameters
+    ----------
+    panel
+        A panel that keeps the schema of `panel.SCHEMA`.
+    private
+        The trials whose records are private: their small counts are hidden, with those that would
+        give them away, and so is the share.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The flow; as text where a trial is private.
+    """
+    flow = participant_flow(panel)
+    hidden = flow.index.get_level_values("trial").isin(list(private))
+    if not hidden.any():
+        return flow
+    counts = flow.drop(columns="share")
+    shown = counts.astype(str)
+    parts = [("interviewed", "not_interviewed"), ("not_interviewed", "died")]
+    shown[hidden] = suppress(counts[hidden], parts)
+    shown["share"] = flow["share"].map("{:.2f}".format).mask(hidden, "hidden")
+    return shown

@@ -15,11 +15,15 @@ from pandera.errors import SchemaErrors
 
 KEYS = ("trial", "patient", "wave")
 
+NOT_INTERVIEWED = "no interview"
+NOT_INTERVIEWED_DIED = "no interview; died during the study, date not recorded"
+
 UNITS: Mapping[str, str] = MappingProxyType(
     {
         "trial": "name",
         "patient": "label, unique within the trial",
         "wave": "planned months since randomization, whole",
+        "site": "label of the site; the trial's name where there is one site",
         "arm": "name of the randomized arm",
         "active": "1 if the arm is the trial's active arm, else 0",
         "facilitated": "1 if the arm facilitates twelve-step meetings, else 0",
@@ -37,7 +41,7 @@ UNITS: Mapping[str, str] = MappingProxyType(
 )
 """Unit of each common column; ``asi_*`` columns are ASI composites, from 0 (no problem) to 1."""
 
-_ASKED_AT_INTERVIEWS = r"^(month|attended|attendance|asi_[a-z]+|days_(alcohol|drug)|abstinent)$"
+ASKED_AT_INTERVIEWS = r"^(month|attended|attendance|asi_[a-z]+|days_(alcohol|drug)|abstinent)$"
 
 # The HELP trial's own money rule has no cap and can carry an alcohol score slightly above 1.
 _LARGEST_COMPOSITE = 1.05
@@ -60,7 +64,7 @@ def _reason_only_if_missing(panel: pd.DataFrame) -> pd.Series:
 
 
 def _silent_if_missing(panel: pd.DataFrame) -> pd.Series:
-    asked = panel.filter(regex=_ASKED_AT_INTERVIEWS)
+    asked = panel.filter(regex=ASKED_AT_INTERVIEWS)
     return panel["observed"] | asked.isna().all(axis=1)
 
 
@@ -69,6 +73,7 @@ SCHEMA = pa.DataFrameSchema(
         "trial": pa.Column(str),
         "patient": pa.Column(str),
         "wave": pa.Column(int, pa.Check.ge(0)),
+        "site": pa.Column(str),
         "arm": pa.Column(str),
         "active": _flag(nullable=False, required=True),
         "facilitated": _flag(nullable=False, required=True),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pooledtrials.pooling.specification import Specification, Table, nearest
+from pooledtrials.pooling.specification import Table
 
 
 class RawTableError(ValueError):
@@ -73,27 +73,6 @@ def read_table(path: Path, table: Table) -> pd.DataFrame:
             "short or is another one, or the declaration is out of date"
         )
     return pd.DataFrame(records, columns=header, index=pd.Index(lines, name="line"), dtype="str")
-
-
-def read_raw(specification: Specification, folder: Path) -> pd.DataFrame:
-    """Read a trial's raw table and keep the columns that its specification declares.
-
-    Raises
-    ------
-    RawTableError
-        As `read_table`, and if a declared column is absent: the message names the column, the
-        field of the specification that asks for it, and the nearest column there is.
-    """
-    raw = read_table(folder / specification.table.file, specification.table)
-    wanted = specification.columns()
-    absent = [
-        f"no column {column!r}, asked for by {field}; {nearest(column, raw.columns)}"
-        for column, field in wanted.items()
-        if column not in raw.columns
-    ]
-    if absent:
-        raise RawTableError("\n".join(f"{specification.table.file}: {line}" for line in absent))
-    return raw[list(wanted)]
 
 
 def _check_header(name: str, header: list[str]) -> None:

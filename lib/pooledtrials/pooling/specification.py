@@ -7,62 +7,44 @@ asked the same question differently differ in their YAML and not in code.
 
 from __future__ import annotations
 
-import difflib
-import re
-from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from pooledtrials.pooling.asi import ITEMS
-from pooledtrials.pooling.attendance import FREQUENCIES
+from pooledtrials.pooling.attendance import FREQUENCIES, NEVER
+from pooledtrials.pooling.yaml_file import (
+    Section,
+    SpecificationError,
+    nearest,
+    read_yaml,
+    sentences,
+)
 
 Code = str | int | float | bool
 Facilitates = Literal["meetings", "primary care", "nothing"]
 
-
-class SpecificationError(ValueError):
-    """A trial specification that cannot be used; the message names file, field and remedy."""
-
-
-def nearest(word: object, allowed: Iterable[object]) -> str:
-    """Say which allowed spelling is nearest to a word, or list those allowed."""
-    names = [str(name) for name in allowed]
-    close = difflib.get_close_matches(str(word), names, n=1, cutoff=0.6)
-    listed = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
-    return (f"did you mean {close[0]!r}? " if close else "") + f"allowed: {listed}"
-
-
-class Section(BaseModel):
-    """One mapping of the YAML file; unknown keys are refused with the nearest known one."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _known_keys(cls, data: Any) -> Any:
-        if isinstance(data, Mapping):
-            fields = [field.alias or name for name, field in cls.model_fields.items()]
-            for key in data:
-                if key not in fields:
-                    raise ValueError(f"unknown field {key!r}; {nearest(key, fields)}")
-        return data
+HELD = "held"
+STATUSES = (HELD, "missed", "withdrew", "died")
+"""What a trial's own record of an interview may say of it."""
 
 
 class Column(Section):
     """Where a quantity stands in the raw table and how to read it.
 
     ``codes`` maps raw values to pooled ones; without it the raw value must be a number.
-    ``missing`` lists raw values that mean "not known" beside the trial's own list.
+    ``missing`` lists raw values that mean "not known" beside the trial's own list. ``otherwise``
+    says what becomes of a value that neither explains: an error, or a missing value that is
+    listed among the flags.
     """
 
     column: str
     codes: dict[Code, Code] | None = None
-    missing: list[Code] = []
+    missing: tuple[Code, ...] = ()
     minimum: float | None = None
     maximum: float | None = None
+    otherwise: Literal["error", "flag"] = "error"
     description: str | None = None
 
     @model_validator(mode="before")
@@ -113,14 +95,30 @@ class Wave(Section):
 
 
 class Table(Section):
-    """The raw table: its file beside the specification's folder, and how many rows it holds."""
+    """A raw table: its file in the specification's folder, how it is written, how many rows."""
 
     file: str
-    layout: Literal["long"]
     rows: int | None = Field(default=None, ge=1)
     encoding: str = "utf-8-sig"
     separator: Literal[",", ";", "\t"] = ","
     decimal: Literal[".", ","] = "."
+
+
+class Interviews(Table):
+    """The table of interviews: ``long``, a row each, or ``wide``, a row per patient.
+
+    In a wide table the columns asked at interviews have ``{visit}`` in their names, which stands
+    for each wave's code in turn.
+    """
+
+    layout: Literal["long", "wide"]
+
+
+class Tables(Section):
+    """A trial's raw tables. ``patients``, a row each, is absent where interviews hold it all."""
+
+    interviews: Interviews
+    patients: Table | None = None
 
 
 class Extra(Column):
@@ -130,28 +128,57 @@ class Extra(Column):
 
 
 class Timing(Section):
-    """When an interview took place, counted from randomization."""
+    """When an interview took place, counted from randomization or given as a date.
+
+    A date needs its ``format`` and ``randomized``, the patients' column of the date from which
+    to count.
+    """
 
     column: str
-    unit: Literal["days", "months"]
+    unit: Literal["days", "months", "date"]
+    format: str | None = None
+    randomized: str | None = None
+
+    @model_validator(mode="after")
+    def _dated(self) -> Self:
+        if (self.unit == "date") != (self.format is not None and self.randomized is not None):
+            raise ValueError("format and randomized go with unit date, and only with it")
+        return self
 
 
 class Attendance(Section):
-    """How twelve-step attendance was asked: whether at all, and how often, over which window."""
+    """How twelve-step attendance was asked, and over which window.
 
-    asked: Literal["frequency"]
+    ``frequency``: in words (``often``); ``days``: days with a meeting (``amount``); ``count``:
+    meetings, of which there may be several a day (``amount``). ``any``, whether the patient went
+    at all, may be asked beside each.
+    """
+
+    asked: Literal["frequency", "days", "count"]
     window_days: int = Field(ge=1)
-    any: Column
-    often: Column
+    any: Column | None = None
+    often: Column | None = None
+    amount: Column | None = None
 
     @model_validator(mode="after")
-    def _known_frequencies(self) -> Self:
-        if self.often.codes is None:
-            raise ValueError(f"often needs codes to frequencies; {nearest('', FREQUENCIES)}")
-        for word in self.often.codes.values():
-            if word not in FREQUENCIES:
-                raise ValueError(f"unknown frequency {word!r}; {nearest(word, FREQUENCIES)}")
+    def _complete(self) -> Self:
+        wanted, spare = ("often", "amount") if self.asked == "frequency" else ("amount", "often")
+        if getattr(self, wanted) is None or getattr(self, spare) is not None:
+            raise ValueError(f"asked: {self.asked} needs {wanted}, and no {spare}")
+        words = FREQUENCIES if self.any is not None else (NEVER, *FREQUENCIES)
+        if self.often is not None and self.often.codes is None:
+            raise ValueError(f"often needs codes to frequencies; {nearest('', words)}")
+        for word in (self.often.codes or {}).values() if self.often is not None else ():
+            if word not in words:
+                raise ValueError(f"unknown frequency {word!r}; {nearest(word, words)}")
         return self
+
+    @property
+    def how_much(self) -> Column:
+        """The column that says how much, in words or in numbers."""
+        column = self.often if self.asked == "frequency" else self.amount
+        assert column is not None  # _complete has seen to it
+        return column
 
 
 class Specification(Section):
@@ -165,57 +192,83 @@ class Specification(Section):
     design: Design
     waves: list[Wave] = Field(min_length=2)
     folder: str
-    table: Table
-    missing: list[Code] = []
+    tables: Tables
+    missing: tuple[Code, ...] = ()
     patient: str
-    visit: str
+    visit: str | None = None
+    unplanned: Literal["error", "flag"] = "error"
+    site: str | None = None
     arm: str
     time: Timing
+    status: Column | None = None
     died: Column | None = None
     items: dict[str, Column]
+    not_asked: tuple[str, ...] = ()
     attendance: Attendance
-    baseline: dict[str, Column] = {}
-    extras: dict[str, Extra] = {}
+    baseline: dict[str, Column] = Field(default_factory=dict)
+    extras: dict[str, Extra] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        for code in self.items:
+        for code in (*self.items, *self.not_asked):
             if code not in ITEMS:
                 raise ValueError(f"items: unknown ASI item {code!r}; {nearest(code, ITEMS)}")
+        _refuse_repeats("item", [*self.items, *self.not_asked])
         _refuse_repeats("wave code", [wave.code for wave in self.waves])
         months = [wave.month for wave in self.waves]
         if months[0] != 0 or months != sorted(set(months)):
             raise ValueError(f"waves: months must start at 0 and rise; found {months}")
+        for word in (self.status.codes or {}).values() if self.status is not None else ():
+            if word not in STATUSES:
+                raise ValueError(f"status: unknown {word!r}; {nearest(word, STATUSES)}")
         return self
 
-    def columns(self) -> dict[str, str]:
-        """Return every raw column the trial declares, with the field that asks for it."""
-        wanted = {self.patient: "patient", self.visit: "visit", self.arm: "arm"}
-        wanted |= {self.time.column: "time", self.attendance.any.column: "attendance.any"}
-        wanted |= {self.attendance.often.column: "attendance.often"}
-        if self.died is not None:
-            wanted |= {self.died.column: "died"}
-        for field in ("items", "baseline", "extras"):
-            wanted |= {col.column: f"{field}.{name}" for name, col in getattr(self, field).items()}
-        return wanted
+    @model_validator(mode="after")
+    def _layout(self) -> Self:
+        wide = self.tables.interviews.layout == "wide"
+        if wide != (self.visit is None):
+            raise ValueError("visit names the column of a long table; a wide table has none")
+        if wide and self.tables.patients is not None:
+            raise ValueError("a wide table holds its patients; tables.patients must be absent")
+        for column, field in self.columns("interview").items():
+            if wide != ("{visit}" in column):
+                where = "needs {visit}" if wide else "may not have {visit}"
+                raise ValueError(
+                    f"{field}: column {column!r} {where} in a {'wide' if wide else 'long'} table"
+                )
+        return self
+
+    def columns(self, per: Literal["interview", "patient"]) -> dict[str, str]:
+        """Return the raw columns asked per interview or per patient, with the field asking."""
+        extras = {
+            f"extras.{name}": extra.column
+            for name, extra in self.extras.items()
+            if extra.per == per
+        }
+        if per == "interview":
+            asked = {
+                "attendance.how_much": self.attendance.how_much.column,
+                "time": self.time.column,
+            }
+            if self.attendance.any is not None:
+                asked["attendance.any"] = self.attendance.any.column
+            if self.status is not None:
+                asked["status"] = self.status.column
+            asked |= {f"items.{name}": item.column for name, item in self.items.items()}
+        else:
+            asked = {"arm": self.arm}
+            optional = {"site": self.site, "time.randomized": self.time.randomized}
+            asked |= {field: column for field, column in optional.items() if column is not None}
+            if self.died is not None:
+                asked["died"] = self.died.column
+            asked |= {f"baseline.{name}": col.column for name, col in self.baseline.items()}
+        return {column: field for field, column in (asked | extras).items()}
 
 
 def _refuse_repeats(what: str, values: list[Code]) -> None:
     repeated = sorted({str(value) for value in values if values.count(value) > 1})
     if repeated:
         raise ValueError(f"{what} {', '.join(repeated)} appears more than once")
-
-
-class _UniqueKeys(yaml.SafeLoader):
-    """YAML keeps the last of two equal keys in silence; a specification may not."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [self.construct_object(key, deep=deep) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                line = node.start_mark.line + 1
-                raise yaml.YAMLError(f"line {line}: key {key!r} appears more than once")
-        return super().construct_mapping(node, deep=deep)
 
 
 def read_specification(path: Path) -> Specification:
@@ -238,31 +291,8 @@ def read_specification(path: Path) -> Specification:
         The message names the file and each field with what was found, what is allowed and the
         nearest valid spelling.
     """
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)
-    except FileNotFoundError:
-        siblings = sorted(file.stem for file in path.parent.glob("*.yaml"))
-        raise SpecificationError(
-            f"{path.name}: no such specification; {nearest(path.stem, siblings)}"
-        ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SpecificationError(f"{path.name}: not a readable YAML file: {error}") from None
-    if not isinstance(content, dict):
-        raise SpecificationError(f"{path.name}: expected fields such as trial, found {content!r}")
+    content = read_yaml(path)
     try:
         return Specification.model_validate(content)
     except ValidationError as error:
-        lines = [_sentence(dict(problem)) for problem in error.errors()]
-        raise SpecificationError("\n".join(f"{path.name}: {line}" for line in lines)) from None
-
-
-def _sentence(problem: dict[str, Any]) -> str:
-    place = ".".join(str(part) for part in problem["loc"]) or "specification"
-    message = str(problem["msg"]).removeprefix("Value error, ")
-    if problem["type"] == "missing":
-        return f"{place}: this field is required and is missing"
-    if problem["type"] == "literal_error":
-        allowed = re.findall(r"'([^']*)'", problem["ctx"]["expected"])
-        message = f"unknown value; {nearest(problem['input'], allowed)}"
-    found = "" if isinstance(problem["input"], Mapping) else f" (found {problem['input']!r})"
-    return f"{place}: {message}{found}"
+        raise SpecificationError(sentences(path, error)) from None

@@ -1,47 +1,14 @@
-"""Figures of results: each function takes a result and an axis, and returns the axis.
-
-Groups differ by colour and by marker, so that a figure reads without colour too.
-"""
+"""Figures of results: each function takes a result and an axis, and returns the axis."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from cycler import cycler
 from matplotlib.axes import Axes
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
-"""The Okabe-Ito palette, told apart by readers who do not see all colours."""
-
-MARKERS = ("o", "s", "^", "D", "v", "P")
-WIDE = (7.0, 3.2)
-"""Width and height in inches of a figure as wide as the text."""
-
-
-def use_style() -> None:
-    """Set the book's look for every figure of this session: no frame, light grid, one palette."""
-    mpl.rcParams.update(
-        {
-            "axes.prop_cycle": cycler(color=COLOURS) + cycler(marker=MARKERS),
-            "axes.spines.right": False,
-            "axes.spines.top": False,
-            "axes.grid": True,
-            "axes.axisbelow": True,
-            "figure.constrained_layout.use": True,
-            "figure.figsize": WIDE,
-            "figure.facecolor": "white",
-            "font.size": 10,
-            "grid.color": "#DDDDDD",
-            "grid.linewidth": 0.6,
-            "legend.frameon": False,
-            "lines.linewidth": 1.8,
-            "lines.markersize": 6,
-            "savefig.dpi": 144,
-        }
-    )
+from pooledtrials.figures.style import COLOURS, MARKERS
 
 
 def shares(flow: pd.DataFrame, ax: Axes) -> Axes:

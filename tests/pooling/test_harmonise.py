@@ -128,7 +128,7 @@ TABLE_FAULTS: dict[str, tuple[Callable[[list[str]], list[str]], str]] = {
     ),
     "impossible code": (
         set_value(1, "E9B", "7"),
-        r"attendance: 1 value not a code among 1, 2.*patient 1, month 0 \(help\.csv, line 2\): E9B = '7'",
+        r"attendance: not a code among 1, 2.*patient 1, month 0 \(help\.csv, line 2\): E9B = '7'",
     ),
     "unknown arm": (set_value(5, "GROUP", "2"), r"GROUP belongs to the patient but changes.*patient 2$"),
     "unknown arm throughout": (
@@ -136,14 +136,14 @@ TABLE_FAULTS: dict[str, tuple[Callable[[list[str]], list[str]], str]] = {
             set_value(i, "GROUP", "2")(lines)[i] if line.startswith("1,") else line
             for i, line in enumerate(lines)
         ],
-        r"arm: 1 value not a code among 0, 1.*patient 1, month 0 .*GROUP = '2'",
+        r"arm: not a code among 0, 1.*patient 1, month 0 .*GROUP = '2'",
     ),
-    "missing arm": (set_value(1, "GROUP", ""), r"arm: 1 value name no randomized arm.*patient 1, month 0"),
+    "missing arm": (set_value(1, "GROUP", ""), r"arm: no randomized arm.*patient 1, month 0"),
     "arm that changes": (set_value(4, "GROUP", "0"), r"GROUP belongs to the patient but changes.*patient 1$"),
     "unplanned visit": (set_value(2, "TIME", "7"), r"line 3: patient 1: TIME = '7' is not a planned"),
-    "text for a number": (set_value(2, "H1_30", "many"), r"D1: 1 value not a finite number.*'many'"),
-    "infinite": (set_value(2, "H1_30", "inf"), r"D1: 1 value not a finite number"),
-    "out of bounds": (set_value(1, "AGE", "370"), r"age: 1 value not between 18 and 100"),
+    "text for a number": (set_value(2, "H1_30", "many"), r"D1: not a finite number.*'many'"),
+    "infinite": (set_value(2, "H1_30", "inf"), r"D1: not a finite number"),
+    "out of bounds": (set_value(1, "AGE", "370"), r"age: not between 18 and 100"),
     "no patient number": (set_value(3, "ID", ""), r"help\.csv, line 4: no patient number in ID"),
     "duplicated interview": (
         lambda lines: [*lines[:-1], lines[1]],

@@ -115,7 +115,7 @@ class Decoder:
             ]
             count = int(wrong.sum())
             raise RawTableError(
-                f"{self.file}: {name}: {count} value{'s' if count > 1 else ''} {fault}\n  "
+                f"{self.file}: {name}: {fault} ({count} value{'s' if count > 1 else ''})\n  "
                 + "\n  ".join(found)
                 + f"\n  correct the table, or declare the value in the specification of {name}"
             )

@@ -123,7 +123,7 @@ def _patients(specification: Specification, decoder: Decoder) -> pd.DataFrame:
     arms = {canonical(arm.code): arm for arm in specification.design.arms}
     names = {code: arm.name for code, arm in arms.items()}
     arm = decoder.decode("arm", Column(column=specification.arm, codes=names))
-    decoder.refuse("arm", specification.arm, arm.fillna(""), arm.isna(), "name no randomized arm")
+    decoder.refuse("arm", specification.arm, arm.fillna(""), arm.isna(), "no randomized arm")
     role = {arm.name: float(arm.role == "active") for arm in arms.values()}
     meetings = {arm.name: float(arm.facilitates == "meetings") for arm in arms.values()}
     rows = pd.DataFrame({"arm": arm, "active": arm.map(role), "facilitated": arm.map(meetings)})
@@ -140,7 +140,7 @@ def _status(specification: Specification, decoder: Decoder) -> pd.Series:
     if specification.status is not None:
         status = decoder.decode("status", specification.status)
         column = specification.status.column
-        decoder.refuse("status", column, decoder.text(column), status.isna(), "say nothing")
+        decoder.refuse("status", column, decoder.text(column), status.isna(), "no status given")
         return status.rename("status")
     if specification.tables.interviews.layout == "long":
         return pd.Series(HELD, index=decoder.raw.index, name="status")
@@ -197,7 +197,7 @@ def _days_between(
     randomized = _dates(of_patient, "time.randomized", timing.randomized or "", timing.format)
     of_patient.refuse(
         "time.randomized", timing.randomized or "", of_patient.text(timing.randomized or ""),
-        randomized.isna(), "give no date of randomization",
+        randomized.isna(), "no date of randomization",
     )  # fmt: skip
     interviewed = _dates(decoder, "month", timing.column, timing.format)
     return (interviewed - keys["patient"].map(randomized)).dt.days.astype(float)

@@ -1,0 +1,179 @@
+"""Checking arguments: what every public function does before it computes anything.
+
+The order of arguments is the same everywhere: ``y`` outcome, ``x`` exposure, ``z`` instruments,
+``controls``, ``clusters``, ``strata``. Every refusal is a ValueError that names the argument, says
+what was found and how often, and what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+Vector: TypeAlias = npt.NDArray[np.float64]
+Matrix: TypeAlias = npt.NDArray[np.float64]
+Codes: TypeAlias = npt.NDArray[np.intp]
+Columns: TypeAlias = npt.ArrayLike | pd.Series | pd.DataFrame
+
+
+def one_column(values: Columns, name: str, why: str, n: int | None = None) -> Vector:
+    """A single numeric column as (n,), or a ValueError that says ``why`` not several."""
+    matrix, _ = numeric_columns(values, name, n)
+    if matrix.shape[1] != 1:
+        raise ValueError(f"{name} has {matrix.shape[1]} columns: {why}")
+    return matrix[:, 0]
+
+
+def numeric_columns(
+    values: Columns, name: str, n: int | None = None
+) -> tuple[Matrix, tuple[str, ...]]:
+    """Finite numbers as an (n, columns) array with the columns' names.
+
+    Raises
+    ------
+    ValueError
+        If ``values`` are not finite numbers in one or two dimensions with ``n`` rows.
+    """
+    table: Any = values
+    if isinstance(values, pd.DataFrame):
+        columns: tuple[str, ...] = tuple(str(c) for c in values.columns)
+        table = values.to_numpy()
+    elif isinstance(values, pd.Series):
+        columns = (name if values.name is None else str(values.name),)
+        table = values.to_numpy()
+    else:
+        columns = ()
+    if isinstance(table, str) or table is None:
+        raise ValueError(f"{name} is {table!r}: give an array, a Series or a frame of numbers")
+    array = np.asarray(table)
+    if array.dtype.kind not in "biuf":
+        array = _numbers(array, name)
+    if array.ndim not in (1, 2) or (name in ("y", "x") and array.ndim == 2 and not array.shape[1]):
+        raise ValueError(f"{name} has shape {array.shape}: give (n,) or (n, columns)")
+    matrix = array.astype(float).reshape(array.shape[0], -1 if array.size else 0)
+    if array.ndim == 2:
+        matrix = array.astype(float)
+    if n is not None and matrix.shape[0] != n:
+        raise ValueError(
+            f"{name} has {matrix.shape[0]} rows but y has {n}: give one row per observation"
+        )
+    if matrix.shape[0] == 0:
+        raise ValueError(f"{name} has 0 rows: there is nothing to estimate")
+    if not np.isfinite(matrix.sum()):  # one pass; which rows, only if something is wrong
+        _refuse_gaps(matrix, name)
+    return matrix, columns or tuple(f"{name}{j}" for j in range(matrix.shape[1]))
+
+
+def label_codes(labels: Columns | None, name: str, n: int) -> Codes | None:
+    """Labels of any kind as codes 0, ..., G - 1 in order of appearance, or None.
+
+    Raises
+    ------
+    ValueError
+        If labels are not one per row, or missing.
+    """
+    if labels is None:
+        return None
+    array = labels.to_numpy() if isinstance(labels, pd.Series | pd.DataFrame) else labels
+    array = np.asarray(array)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        raise ValueError(f"{name} has shape {array.shape}: give one label per row, (n,)")
+    if array.shape[0] != n:
+        raise ValueError(f"{name} has {array.shape[0]} rows but y has {n}: give one label per row")
+    codes, _ = pd.factorize(array)
+    missing = int((codes < 0).sum())
+    if missing:
+        raise ValueError(f"{name} is missing in {missing} of {n} rows: label or drop them")
+    return np.asarray(codes, dtype=np.intp)
+
+
+def same_index(**arguments: Any) -> None:
+    """Refuse pandas arguments whose indexes differ: rows would be matched by position unseen.
+
+    Raises
+    ------
+    ValueError
+        Naming the first pair that differs.
+    """
+    first: tuple[str, pd.Index[Any]] | None = None
+    for name, value in arguments.items():
+        if not isinstance(value, pd.Series | pd.DataFrame):
+            continue
+        if first is None:
+            first = (name, value.index)
+        elif len(value.index) == len(first[1]) and not value.index.equals(first[1]):
+            raise ValueError(
+                f"{name} and {first[0]} have different indexes: align them first, for instance by"
+                " taking both from one frame"
+            )
+
+
+def fraction(value: float, name: str) -> float:
+    """A number strictly between 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        Otherwise.
+    """
+    if not isinstance(value, int | float | np.number) or not 0 < float(value) < 1:
+        raise ValueError(f"{name} is {value!r}: give a number strictly between 0 and 1")
+    return float(value)
+
+
+def finite(value: float, name: str) -> float:
+    """One finite number.
+
+    Raises
+    ------
+    ValueError
+        Otherwise.
+    """
+    if not isinstance(value, int | float | np.number) or not np.isfinite(float(value)):
+        raise ValueError(f"{name} is {value!r}: give one finite number")
+    return float(value)
+
+
+def choice(value: str, name: str, allowed: Sequence[str]) -> str:
+    """One of the allowed words.
+
+    Raises
+    ------
+    ValueError
+        Otherwise, listing them.
+    """
+    if value not in allowed:
+        listed = ", ".join(repr(a) for a in allowed)
+        raise ValueError(f"{name} is {value!r}: give one of {listed}")
+    return value
+
+
+def _refuse_gaps(matrix: Matrix, name: str) -> None:
+    missing = int(np.isnan(matrix).any(axis=1).sum())
+    if missing:
+        raise ValueError(
+            f"{name} is missing in {missing} of {matrix.shape[0]} rows: drop those rows from every"
+            " argument, or impute"
+        )
+    infinite = int(np.isinf(matrix).any(axis=1).sum())
+    if infinite:
+        raise ValueError(
+            f"{name} is infinite in {infinite} of {matrix.shape[0]} rows: correct or drop them"
+        )
+
+
+def _numbers(array: npt.NDArray[Any], name: str) -> Matrix:
+    """Objects (nullable integers, decimals) as floats; text is refused even if it reads as one."""
+    if array.dtype.kind == "O" and not any(isinstance(v, str) for v in array.flat):
+        missing = pd.isna(array)
+        try:
+            return np.where(missing, np.nan, np.where(missing, 0.0, array).astype(float))
+        except (TypeError, ValueError):
+            pass
+    raise ValueError(f"{name} holds {array.dtype} values, not numbers: code them as numbers")

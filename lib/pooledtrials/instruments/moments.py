@@ -1,0 +1,200 @@
+"""The joint covariance of reduced form and first stage, computed once.
+
+After partialling out, the instruments have an orthonormal basis ``q``. The reduced form
+``q'y`` and the first stage ``q'x`` are two k-vectors, and every statistic of this package is a
+function of them and of one covariance matrix ``omega`` of the 2k numbers. What "classical",
+"robust" or "clustered" means is decided here and nowhere else.
+
+Conventions (`n` rows, `p` columns partialled out with the intercept, `k` instruments, `G`
+clusters)
+-------------------------------------------------------------------------------------------
+``form="wald"`` takes the scores ``q_i * e_i`` with residuals ``e`` of the regressions of y and x on
+instruments and controls, the usual covariance of regression coefficients. Debiased, the factors
+are 1 / (n - p - k) for classical, n / (n - p - k) for robust (HC1), and
+G / (G - 1) * (n - 1) / (n - p - k) for clustered (CR1): linearmodels with ``debiased=True``, R
+``sandwich`` HC1, Stata ``small``. ``debiased=False`` gives RSS / n, HC0 and CR0 (linearmodels'
+default, ``ivreg2`` without ``small``).
+
+``form="score"`` takes y and x themselves for the residuals, that is, the residuals under the null
+of a zero reduced form and first stage; at ``beta0`` the combination y - beta0 x is the null
+residual, and the tests become the LM forms of Stata's ``weakiv`` [finlay2013weakiv], which uses no
+small-sample factor (``debiased=False``). Debiased, p + k above becomes p.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from pooledtrials.instruments.arguments import Codes, Matrix, choice
+from pooledtrials.instruments.partialling import Partialled
+
+COVARIANCES: Final = ("classical", "robust", "HC3")
+FORMS: Final = ("wald", "score")
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """All that tests and sets need of one data set, or of many (leading axes are replications).
+
+    Attributes
+    ----------
+    reduced_form, first_stage : (..., k) arrays
+        ``q'y`` and ``q'x``.
+    omega : (..., 2, 2, k, k) array
+        ``omega[..., a, b, :, :]`` is the covariance of part a with part b, reduced form first.
+    residual_gram : (..., 2, 2) array
+        Cross products of the residuals of (y, x) on instruments and controls.
+    nobs, n_partialled : n and p
+    dof : float
+        Denominator degrees of freedom of an F reference: n - p - k, or G - 1 with clusters.
+    covariance, form, debiased : the convention in force
+    """
+
+    reduced_form: npt.NDArray[np.float64]
+    first_stage: npt.NDArray[np.float64]
+    omega: npt.NDArray[np.float64]
+    residual_gram: npt.NDArray[np.float64]
+    nobs: int
+    n_partialled: int
+    dof: float
+    covariance: str
+    form: str
+    debiased: bool
+
+    @property
+    def n_instruments(self) -> int:
+        """Number of instruments, k."""
+        return int(self.first_stage.shape[-1])
+
+    @property
+    def gram(self) -> npt.NDArray[np.float64]:
+        """(..., 2, 2) cross products of (y, x) projected on the instruments."""
+        pair = np.stack([self.reduced_form, self.first_stage], axis=-2)
+        return pair @ np.swapaxes(pair, -1, -2)
+
+    @property
+    def error_covariance(self) -> npt.NDArray[np.float64]:
+        """(..., 2, 2) covariance of the errors: of the classical ``omega``, ``kron(this, I)``."""
+        base = self.residual_gram if self.form == "wald" else self.residual_gram + self.gram
+        lost = self.n_partialled + (self.n_instruments if self.form == "wald" else 0)
+        return base / (self.nobs - lost if self.debiased else self.nobs)
+
+
+def joint_moments(
+    data: Partialled,
+    covariance: str = "robust",
+    *,
+    form: str = "wald",
+    debiased: bool = True,
+) -> Moments:
+    """Reduced form, first stage and their joint covariance.
+
+    Parameters
+    ----------
+    data : Partialled
+        From `partial_out`. If it has clusters, the covariance is clustered whatever ``covariance``.
+    covariance : ``"classical"``, ``"robust"`` (HC1, HC0 if not debiased) or ``"HC3"``
+        HC3 divides residuals by one less their leverage and has no further factor.
+    form : ``"wald"`` or ``"score"``
+    debiased : whether to apply the small-sample factors of the module's conventions
+
+    Returns
+    -------
+    Moments
+
+    Raises
+    ------
+    ValueError
+        For an unknown word, HC3 in the score form, leverages of one under HC3, or no more clusters
+        than instruments (the clustered covariance is singular then).
+    """
+    choice(covariance, "covariance", COVARIANCES)
+    choice(form, "form", FORMS)
+    n, p, k = data.nobs, data.n_partialled, data.n_instruments
+    reduced_form, first_stage = data.q.T @ data.y, data.q.T @ data.x
+    residuals = np.column_stack([data.y_residual, data.x_residual])
+    gram = residuals.T @ residuals
+    dof = float(data.dof)
+    if data.clusters is not None:
+        label, groups = "clustered", refuse_few_clusters(data)
+        dof = float(groups - 1)
+    else:
+        label = covariance
+    if label == "classical":
+        omega = np.empty((2, 2, k, k))  # replaced below by the matrix that closed forms use
+    else:
+        errors = residuals if form == "wald" else np.column_stack([data.y, data.x])
+        if label == "HC3":
+            if form == "score":
+                raise ValueError(
+                    "covariance is 'HC3' with form 'score', but HC3 is defined on regression"
+                    " residuals: use form='wald' or covariance='robust'"
+                )
+            errors = errors / (1 - _leverage(data))[:, None]
+        lost = p + (k if form == "wald" else 0)
+        meat = score_meat(data.q, errors, data.clusters)
+        omega = meat * small_sample_factor(label, n, lost, data.n_clusters, debiased)
+    moments = Moments(
+        reduced_form, first_stage, omega, gram, n, p, dof, label, form, debiased
+    )  # fmt: skip
+    if label == "classical":
+        return replace(moments, omega=moments.error_covariance[:, :, None, None] * np.eye(k))
+    return moments
+
+
+def score_meat(weights: Matrix, errors: Matrix, clusters: Codes | None) -> Matrix:
+    """(2, 2, k, k) sum over units of outer products of the scores ``weights_i * errors_i``.
+
+    Units are rows, or clusters over which the scores are summed first.
+    """
+    n, k = weights.shape
+    scores = (errors[:, :, None] * weights[:, None, :]).reshape(n, 2 * k)
+    if clusters is not None:
+        scores = cluster_sums(scores, clusters)
+    return np.ascontiguousarray((scores.T @ scores).reshape(2, k, 2, k).transpose(0, 2, 1, 3))
+
+
+def cluster_sums(rows: Matrix, clusters: Codes) -> Matrix:
+    """Column sums of ``rows`` within each cluster, (G, columns)."""
+    order = np.argsort(clusters, kind="stable")
+    starts = np.flatnonzero(np.diff(clusters[order], prepend=-1))
+    return np.asarray(np.add.reduceat(rows[order], starts, axis=0))
+
+
+def small_sample_factor(
+    covariance: str, nobs: int, lost: int, n_clusters: int | None, debiased: bool
+) -> float:
+    """Factor on the sum of score products: HC1 or CR1 if debiased, 1 for HC0, CR0 and HC3."""
+    if not debiased or covariance == "HC3":
+        return 1.0
+    if covariance == "clustered" and n_clusters is not None:
+        return n_clusters / (n_clusters - 1) * (nobs - 1) / (nobs - lost)
+    return nobs / (nobs - lost)
+
+
+def refuse_few_clusters(data: Partialled) -> int:
+    """The number of clusters, if it exceeds the number of instruments."""
+    groups = data.n_clusters or 0
+    if groups <= data.n_instruments:
+        raise ValueError(
+            f"clusters has {groups} clusters for {data.n_instruments} instruments, and a clustered"
+            " covariance of the first stage then is singular: use fewer instruments, finer"
+            " clusters, or randomization inference"
+        )
+    return groups
+
+
+def _leverage(data: Partialled) -> Matrix:
+    joint = np.einsum("ij,ij->i", data.basis, data.basis)
+    joint = joint + np.einsum("ij,ij->i", data.q, data.q)
+    full = int((joint > 1 - 1e-10).sum())
+    if full:
+        raise ValueError(
+            f"covariance is 'HC3', but {full} rows have a leverage of one (a column of controls or"
+            " z that is theirs alone): use covariance='robust'"
+        )
+    return np.asarray(joint)

@@ -1,0 +1,312 @@
+"""One report: everything an analyst would put in an appendix about one instrumented effect."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from pooledtrials.instruments.arguments import Columns, finite, fraction
+from pooledtrials.instruments.bootstrap import Seed, wild_bootstrap_set, wild_bootstrap_test
+from pooledtrials.instruments.conditional import chi2_or_f_sf, conditional_p_value
+from pooledtrials.instruments.confidence_set import ConfidenceSet
+from pooledtrials.instruments.estimators import estimates, k_class_estimate
+from pooledtrials.instruments.moments import Moments, joint_moments
+from pooledtrials.instruments.partialling import partial_out
+from pooledtrials.instruments.randomization import randomization_set, randomization_test
+from pooledtrials.instruments.readings import (
+    AsymmetryReading,
+    EndogeneityReading,
+    asymmetry_reading,
+    endogeneity_reading,
+)
+from pooledtrials.instruments.results import Estimate, Test
+from pooledtrials.instruments.robust_panel import statistics_at
+from pooledtrials.instruments.robust_sets import robust_set
+from pooledtrials.instruments.robust_tests import denominator, null_test
+from pooledtrials.instruments.specification_tests import (
+    durbin_wu_hausman_test,
+    hansen_j_test,
+    sargan_test,
+)
+from pooledtrials.instruments.strength import (
+    FirstStage,
+    first_stage_from,
+    five_f,
+    rank_lm_test,
+)
+from pooledtrials.instruments.tf import TF, tf_test
+from pooledtrials.instruments.two_step import TwoStep, two_step_set
+
+
+@dataclass(frozen=True, eq=False)
+class WeakInstrumentReport:
+    """First stage, estimates, tests and sets of one effect.
+
+    Attributes
+    ----------
+    first_stage, f_table : strength; `FirstStage` and the F statistics side by side
+    tsls, estimates : 2SLS under the report's covariance, and all estimators as a frame
+    wald : 2SLS interval, for comparison: not to be trusted when instruments are weak
+    tests : AR, K, CLR and J at ``beta0``; rank LM; overidentification and endogeneity; bootstrap
+        and randomization if asked for
+    sets : confidence sets by name, the trustworthy ones
+    tf, endogeneity, asymmetry : for one instrument, else None (`reasons` says why)
+    two_step : Andrews' two-step set and distortion cutoff
+    reasons : what does not apply, and why
+    nobs, n_instruments, n_clusters, covariance, level, beta0 : setting
+    moments : the moments that all of it is a function of
+    """
+
+    first_stage: FirstStage
+    f_table: pd.DataFrame
+    tsls: Estimate
+    estimates: pd.DataFrame
+    wald: ConfidenceSet
+    tests: tuple[Test, ...]
+    sets: dict[str, ConfidenceSet]
+    tf: TF | None
+    endogeneity: EndogeneityReading | None
+    asymmetry: AsymmetryReading | None
+    two_step: TwoStep
+    reasons: dict[str, str]
+    nobs: int
+    n_instruments: int
+    n_clusters: int | None
+    covariance: str
+    level: float
+    beta0: float
+    reference: str
+    moments: Moments
+
+    def to_frame(self) -> pd.DataFrame:
+        """Every number in one long frame: section, item, value, standard_error, p_value, text."""
+        rows: list[tuple[str, str, float, float, float, str]] = []
+        nan = math.nan
+        stage = self.first_stage
+        for name, b, s in zip(stage.names, stage.coefficients, stage.standard_errors, strict=True):
+            rows.append(("first stage", name, float(b), float(s), nan, ""))
+        rows.append(("first stage", "partial R2", stage.partial_r2, nan, nan, ""))
+        for label, row in self.f_table.iterrows():
+            text = str(row["compare_with"])
+            rows.append(
+                ("F", str(label), float(row["statistic"]), nan, float(row["p_value"]), text)
+            )
+        for label, row in self.estimates.iterrows():
+            value, error = float(row["coefficient"]), float(row["standard_error"])
+            rows.append(("estimate", str(label), value, error, nan, ""))
+        for test in self.tests:
+            text = test.reason or f"{test.distribution}; null: {test.null}"
+            rows.append(("test", test.name, test.statistic, nan, test.p_value, text))
+        rows.append(("set", "2SLS Wald interval", nan, nan, nan, str(self.wald)))
+        for name, found in self.sets.items():
+            rows.append(("set", name, nan, nan, nan, str(found)))
+        cutoff = self.two_step.distortion_cutoff
+        rows.append(("reading", "distortion cutoff", cutoff, nan, nan, "Andrews two-step"))
+        if self.tf is not None:
+            value = self.tf.critical_value
+            rows.append(("reading", "tF critical value", value, nan, self.tf.p_value, ""))
+        if self.endogeneity is not None:
+            rows.append(("reading", "rho", self.endogeneity.rho, nan, nan, "Angrist-Kolesar"))
+        rows += [("not applicable", name, nan, nan, nan, why) for name, why in self.reasons.items()]
+        columns = ["section", "item", "value", "standard_error", "p_value", "text"]
+        return pd.DataFrame(rows, columns=columns)
+
+    def curves(
+        self, points: int = 401, lower: float = math.nan, upper: float = math.nan
+    ) -> pd.DataFrame:
+        """p-values of the tests against the hypothesized effect, for a figure.
+
+        Parameters
+        ----------
+        points : number of effects
+        lower, upper : range; default half as wide again as all finite end points and the 2SLS
+            interval
+
+        Returns
+        -------
+        DataFrame
+            Columns effect, AR, K, CLR and Wald; each set is where its curve is above 1 - level.
+        """
+        ends = [e for s in (self.wald, *self.sets.values()) for e in s.end_points]
+        span = max(ends) - min(ends)
+        low = min(ends) - span / 4 if math.isnan(lower) else lower
+        high = max(ends) + span / 4 if math.isnan(upper) else upper
+        grid = np.linspace(low, high, points)
+        at, k = statistics_at(self.moments, grid), self.n_instruments
+        dof = denominator(self.moments, self.reference)
+        t = (grid - self.tsls.coefficient) / self.tsls.standard_error
+        return pd.DataFrame(
+            {
+                "effect": grid,
+                "AR": chi2_or_f_sf(at.anderson_rubin, k, dof),
+                "K": chi2_or_f_sf(at.score, 1, dof),
+                "CLR": conditional_p_value(at.likelihood_ratio, at.rank, k, dof),
+                "Wald": 2 * special.ndtr(-np.abs(t)),
+            }
+        )
+
+    def pieces(self) -> pd.DataFrame:
+        """The sets as segments for a figure: one row per piece, empty sets with missing ends."""
+        rows = []
+        for name, found in {"2SLS Wald interval": self.wald, **self.sets}.items():
+            pairs = found.intervals or ((math.nan, math.nan),)
+            rows += [(name, found.kind, a, b) for a, b in pairs]
+        return pd.DataFrame(rows, columns=["set", "kind", "lower", "upper"])
+
+    def __str__(self) -> str:
+        share = f"{100 * self.level:g} %"
+        groups = "" if self.n_clusters is None else f", {self.n_clusters} clusters"
+        lines = [
+            f"Weak-instrument report: n = {self.nobs}, {self.n_instruments} instruments{groups},"
+            f" {self.covariance} covariance",
+            "",
+            "First stage",
+            f"  {self.first_stage.f_test}",
+        ]
+        for name, row in self.f_table.iterrows():
+            threshold = row["threshold"]
+            against = f" (threshold {threshold:.4g})" if math.isfinite(threshold) else ""
+            lines.append(f"  F {name}: {row['statistic']:.4g}{against}; {row['compare_with']}")
+        lines += [f"  {self.first_stage.reading()}", "", "Estimates"]
+        for name, row in self.estimates.iterrows():
+            lines.append(f"  {name}: {row['coefficient']:.5g} ({row['standard_error']:.4g})")
+        lines += ["", f"Tests (effect {self.beta0:g} where a null effect is named)"]
+        lines += [f"  {test}" for test in self.tests]
+        lines += ["", f"{share} sets", f"  2SLS Wald interval, for comparison only: {self.wald}"]
+        lines += [f"  {name}: {found}" for name, found in self.sets.items()]
+        lines.append(f"  {next(iter(self.sets.values())).describe()}")
+        two = self.two_step
+        lines += [
+            "",
+            "Readings",
+            f"  Distortion cutoff {100 * two.distortion_cutoff:.1f} %: the 2SLS interval may cover"
+            f" {100 * two.distortion_cutoff:.1f} points less than {share}.",
+        ]
+        if self.endogeneity is not None:
+            lines.append(f"  {self.endogeneity.describe()}")
+        if self.asymmetry is not None:
+            lines.append(f"  {self.asymmetry.describe()}")
+        lines += [f"  {name}: does not apply ({why})" for name, why in self.reasons.items()]
+        return "\n".join(lines)
+
+
+def weak_instrument_report(
+    y: Columns,
+    x: Columns,
+    z: Columns,
+    controls: Columns | None = None,
+    clusters: Columns | None = None,
+    strata: Columns | None = None,
+    *,
+    covariance: str = "robust",
+    level: float = 0.95,
+    beta0: float = 0.0,
+    reference: str = "F",
+    tau: float = 0.10,
+    bootstrap_draws: int = 0,
+    randomized: bool = False,
+    randomization_draws: int = 1999,
+    seed: Seed = 0,
+) -> WeakInstrumentReport:
+    """Strength, estimates, tests, sets and readings of one instrumented effect.
+
+    Parameters
+    ----------
+    y, x, z, controls, clusters, strata
+        As everywhere, see `partial_out`.
+    covariance : ``"robust"`` or ``"classical"``; clustered with ``clusters``
+    level : confidence level of the sets
+    beta0 : effect under the null of the tests
+    reference : ``"F"`` or ``"chi2"``, see `robust_tests`
+    tau : tolerated bias for the thresholds of the F statistics
+    bootstrap_draws : if positive, wild (cluster) bootstrap Anderson-Rubin test and set
+    randomized : bool
+        Whether ``z`` was assigned at random to rows (or to ``clusters``) within ``strata``; if so,
+        randomization inference is added. Only the design can tell.
+    randomization_draws : permutations
+    seed : for bootstrap and randomization
+
+    Returns
+    -------
+    WeakInstrumentReport
+
+    Raises
+    ------
+    ValueError
+        For unusable arguments.
+    """
+    level, beta0 = fraction(level, "level"), finite(beta0, "beta0")
+    arguments = (y, x, z, controls, clusters, strata)
+    data = partial_out(*arguments)
+    moments = joint_moments(data, covariance)
+    k = data.n_instruments
+    tests = [null_test(moments, s, beta0, reference) for s in ("AR", "K", "CLR", "J")]
+    sets = {
+        "conditional likelihood ratio": robust_set(moments, "CLR", level, reference),
+        "Anderson-Rubin": robust_set(moments, "AR", level, reference),
+    }
+    if k > 1:
+        sets["Kleibergen K"] = robust_set(moments, "K", level, reference)
+    else:  # one set under its oldest name: the three are the same
+        sets = {"Anderson-Rubin (= K = CLR)": sets["Anderson-Rubin"]}
+    tests.append(rank_lm_test(*arguments, covariance=covariance))
+    if moments.covariance == "classical":
+        tests.append(sargan_test(y, x, z, controls, None, strata))
+    else:
+        tests.append(hansen_j_test(*arguments))
+    tests.append(durbin_wu_hausman_test(*arguments, covariance=covariance))
+    if bootstrap_draws:
+        tests.append(wild_bootstrap_test(*arguments, beta0=beta0, draws=bootstrap_draws, seed=seed))
+        sets["wild bootstrap Anderson-Rubin"] = wild_bootstrap_set(
+            *arguments, level=level, draws=bootstrap_draws, seed=seed
+        )
+    if randomized:
+        draws = randomization_draws
+        tests.append(randomization_test(*arguments, beta0=beta0, draws=draws, seed=seed))
+        sets["randomization"] = randomization_set(*arguments, level=level, draws=draws, seed=seed)
+    two_step = two_step_set(*arguments, level=level, covariance=covariance)
+    sets["Andrews two-step"] = two_step.chosen
+    tf = endogeneity = asymmetry = None
+    reasons: dict[str, str] = {}
+    if k == 1:
+        endogeneity = endogeneity_reading(*arguments, covariance=covariance)
+        asymmetry = asymmetry_reading(*arguments, covariance=covariance)
+        if math.isclose(level, 0.95):
+            tf = tf_test(*arguments, covariance=covariance)
+            sets["tF"] = tf.interval
+        else:
+            reasons["tF"] = "its critical values are published for 95 % only"
+    else:
+        one = "derived for one instrument"
+        reasons |= {"tF": one, "Angrist-Kolesar": one, "Keane-Neal": one}
+    if not bootstrap_draws:
+        reasons["wild bootstrap"] = "not asked for (bootstrap_draws)"
+    if not randomized:
+        reasons["randomization inference"] = "z was not declared randomized (randomized)"
+    tsls = k_class_estimate(data, 1.0, "2SLS", covariance, True)
+    return WeakInstrumentReport(
+        first_stage=first_stage_from(data, moments),
+        f_table=five_f(*arguments, tau=tau),
+        tsls=tsls,
+        estimates=estimates(*arguments, covariance=covariance),
+        wald=tsls.interval(level),
+        tests=tuple(tests),
+        sets=sets,
+        tf=tf,
+        endogeneity=endogeneity,
+        asymmetry=asymmetry,
+        two_step=two_step,
+        reasons=reasons,
+        nobs=data.nobs,
+        n_instruments=k,
+        n_clusters=data.n_clusters,
+        covariance=moments.covariance,
+        level=level,
+        beta0=beta0,
+        reference=reference,
+        moments=moments,
+    )

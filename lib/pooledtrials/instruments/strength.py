@@ -1,0 +1,256 @@
+"""How strong the instruments are: the first stage and its several F statistics.
+
+With one exposure Cragg and Donald's statistic [cragg1993testing] is the classical F, and
+Kleibergen and Paap's [kleibergen2006generalized] the robust or clustered one; what differs is the
+covariance, and what the number may be compared with (`five_f`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from scipy import linalg
+
+from pooledtrials.instruments.arguments import Columns, Vector, choice
+from pooledtrials.instruments.conditional import chi2_or_f_sf
+from pooledtrials.instruments.effective_f import EffectiveF, effective_f
+from pooledtrials.instruments.moments import Moments, joint_moments
+from pooledtrials.instruments.partialling import Partialled, partial_out
+from pooledtrials.instruments.results import Test
+from pooledtrials.instruments.robust_panel import statistics_at
+from pooledtrials.instruments.stock_yogo import stock_yogo_critical_value
+
+_NULL = "the instruments do not move the exposure"
+
+
+@dataclass(frozen=True, eq=False)
+class FirstStage:
+    """The regression of the exposure on the instruments.
+
+    Attributes
+    ----------
+    names, coefficients, standard_errors : of the k instruments, exposure units per unit of each
+    partial_r2 : share of the exposure's remaining variance that the instruments explain
+    root_mse : residual standard deviation, exposure units
+    f_test : F of all instruments under ``covariance``
+    effective : effective F and its critical values, same covariance
+    covariance, nobs : the convention in force, rows
+    """
+
+    names: tuple[str, ...]
+    coefficients: Vector
+    standard_errors: Vector
+    partial_r2: float
+    root_mse: float
+    f_test: Test
+    effective: EffectiveF
+    covariance: str
+    nobs: int
+
+    def to_frame(self) -> pd.DataFrame:
+        """Coefficients, standard errors and t values, one row per instrument."""
+        return pd.DataFrame(
+            {
+                "coefficient": self.coefficients,
+                "standard_error": self.standard_errors,
+                "t": self.coefficients / self.standard_errors,
+            },
+            index=pd.Index(self.names, name="instrument"),
+        )
+
+    def reading(self, tau: float = 0.10, alpha: float = 0.05) -> str:
+        """What the effective F says, in words.
+
+        Parameters
+        ----------
+        tau : tolerated bias of 2SLS as a share of the worst case
+        alpha : level of the test
+        """
+        critical = self.effective.critical_value(tau, alpha)
+        value = self.effective.statistic
+        claim = f"that the bias of 2SLS is above {100 * tau:g} % of the worst case"
+        if value > critical:
+            return (
+                f"The effective F is {value:.2f}, above the {critical:.2f} needed to reject {claim}"
+                f" (at {100 * alpha:g} %): the instruments are not weak in this sense."
+            )
+        irrelevant = (
+            " The instruments' effect on the exposure is not even significant."
+            if self.f_test.p_value > alpha
+            else ""
+        )
+        return (
+            f"The effective F is {value:.2f}, below the {critical:.2f} needed to reject {claim} (at"
+            f" {100 * alpha:g} %): report sets whose coverage does not depend on strength."
+            f"{irrelevant}"
+        )
+
+
+def first_stage(
+    y: Columns,
+    x: Columns,
+    z: Columns,
+    controls: Columns | None = None,
+    clusters: Columns | None = None,
+    strata: Columns | None = None,
+    *,
+    covariance: str = "robust",
+    debiased: bool = True,
+) -> FirstStage:
+    """First stage: coefficients, F under the chosen covariance, partial R2, effective F.
+
+    Parameters
+    ----------
+    y, x, z, controls, clusters, strata
+        As everywhere, see `partial_out`. ``y`` enters only the critical values of the effective F,
+        which depend on the covariance of first stage and reduced form.
+    covariance : ``"robust"`` (HC1), ``"classical"`` or ``"HC3"``; clustered with ``clusters``
+    debiased : small-sample factors, see `moments`
+
+    Returns
+    -------
+    FirstStage
+
+    Raises
+    ------
+    ValueError
+        For unusable arguments.
+    """
+    data = partial_out(y, x, z, controls, clusters, strata)
+    return first_stage_from(data, joint_moments(data, covariance, debiased=debiased))
+
+
+def first_stage_from(data: Partialled, moments: Moments) -> FirstStage:
+    """The same from data already partialled out and their moments (Wald form)."""
+    inverse = linalg.solve_triangular(data.r, np.eye(data.n_instruments))
+    spread = inverse @ moments.omega[1, 1] @ inverse.T
+    explained = float(moments.gram[1, 1])
+    left = float(moments.residual_gram[1, 1])
+    return FirstStage(
+        names=data.instrument_names,
+        coefficients=inverse @ moments.first_stage,
+        standard_errors=np.sqrt(np.diag(spread)),
+        partial_r2=explained / (explained + left),
+        root_mse=float(np.sqrt(left / (data.dof if moments.debiased else data.nobs))),
+        f_test=first_stage_f_test(moments),
+        effective=effective_f(moments),
+        covariance=moments.covariance,
+        nobs=data.nobs,
+    )
+
+
+def first_stage_f_test(moments: Moments) -> Test:
+    """Wald F of the first stage: ``pi'W2^-1 pi / k``, F(k, n - p - k) or F(k, G - 1)."""
+    k = moments.n_instruments
+    value = float(statistics_at(moments, np.inf).anderson_rubin)
+    names = {"classical": "first-stage F (Cragg-Donald)", "clustered": "first-stage F, clustered"}
+    return Test(
+        names.get(moments.covariance, "first-stage F, robust (Kleibergen-Paap)"),
+        value / k,
+        float(chi2_or_f_sf(value, k, moments.dof)),
+        f"F({k}, {moments.dof:g})",
+        (k, moments.dof),
+        _NULL,
+        moments.covariance,
+    )
+
+
+def rank_lm_test(
+    y: Columns,
+    x: Columns,
+    z: Columns,
+    controls: Columns | None = None,
+    clusters: Columns | None = None,
+    strata: Columns | None = None,
+    *,
+    covariance: str = "robust",
+) -> Test:
+    """Underidentification: Kleibergen and Paap's rank LM test, classical Anderson's canonical one.
+
+    The score form of the first stage, ``x'Q V^-1 Q'x`` with the exposure itself as residual and no
+    small-sample factor, chi2(k) [kleibergen2006generalized]. Rejecting it does not make
+    instruments strong. Parameters as in `first_stage`.
+    """
+    choice(covariance, "covariance", ("classical", "robust"))
+    data = partial_out(y, x, z, controls, clusters, strata)
+    moments = joint_moments(data, covariance, form="score", debiased=False)
+    k, value = data.n_instruments, float(statistics_at(moments, np.inf).anderson_rubin)
+    name = "Anderson canonical correlation LM"
+    if moments.covariance != "classical":
+        name = "Kleibergen-Paap rank LM"
+    return Test(
+        name, value, float(chi2_or_f_sf(value, k)), f"chi2({k})", (k,), _NULL, moments.covariance
+    )
+
+
+def five_f(
+    y: Columns,
+    x: Columns,
+    z: Columns,
+    controls: Columns | None = None,
+    clusters: Columns | None = None,
+    strata: Columns | None = None,
+    *,
+    tau: float = 0.10,
+) -> pd.DataFrame:
+    """The F statistics of one first stage side by side, and what each may be compared with.
+
+    Classical (Cragg-Donald), robust (Kleibergen-Paap), effective; with ``clusters`` also clustered
+    and clustered effective. Without clusters those two rows are absent: nothing stands in for them.
+
+    Parameters
+    ----------
+    y, x, z, controls, clusters, strata
+        As in `first_stage`.
+    tau : tolerated relative bias of 2SLS for the thresholds
+
+    Returns
+    -------
+    DataFrame
+        One row per F: statistic, p_value (of a zero first stage; none for effective F), threshold,
+        exceeds, compare_with.
+    """
+    data = partial_out(y, x, z, controls, clusters, strata)
+    unclustered = replace(data, clusters=None)
+    k = data.n_instruments
+    rows: list[dict[str, object]] = []
+    settings = [("classical", unclustered), ("robust", unclustered)]
+    settings += [("clustered", data)] if data.clusters is not None else []
+    for label, source in settings:
+        moments = joint_moments(source, "robust" if label == "clustered" else label)
+        test = first_stage_f_test(moments)
+        if label == "classical":
+            criterion, tolerance = ("bias", tau) if k >= 3 else ("size", max(tau, 0.10))
+            threshold = stock_yogo_critical_value(k, tolerance, criterion)
+            against = f"Stock-Yogo {criterion} {100 * tolerance:g} %, homoskedastic errors only"
+        else:
+            threshold, against = float("nan"), "no weak-instrument threshold exists for it"
+            if k == 1:
+                threshold = effective_f(moments).critical_value(tau)
+                against = f"equals the effective F with one instrument, bias {100 * tau:g} %"
+        rows.append(
+            {
+                "F": label,
+                "statistic": test.statistic,
+                "p_value": test.p_value,
+                "threshold": threshold,
+                "compare_with": against,
+            }
+        )
+        if label != "classical":
+            effective = effective_f(moments)
+            rows.append(
+                {
+                    "F": f"effective, {label}",
+                    "statistic": effective.statistic,
+                    "p_value": float("nan"),
+                    "threshold": effective.critical_value(tau),
+                    "compare_with": f"Montiel Olea-Pflueger, 2SLS bias {100 * tau:g} %",
+                }
+            )
+    frame = pd.DataFrame(rows).set_index("F")
+    exceeds = (frame["statistic"] > frame["threshold"]).astype("boolean")
+    frame.insert(3, "exceeds", exceeds.mask(frame["threshold"].isna()))
+    return frame

@@ -10,7 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pooledtrials.pooling import RawTableError, SpecificationError, Trial, data_folder, load_trial
+from pooledtrials.pooling import (
+    RawTableError,
+    SpecificationError,
+    Trial,
+    data_folder,
+    load_trial,
+    participant_flow,
+)
 
 Lines = list[str]
 Change = Callable[[Lines], Lines]
@@ -73,7 +80,7 @@ def without(row: int) -> Change:
 ERRORS: dict[str, tuple[str, str, Change, str, str]] = {
     "patient twice in the patients' table": ("stage12", "stage12_patients.csv", lambda ls: [*ls[:-1], ls[1]], "utf-8", r"patient 1 stands on lines 2, 472; keep one"),
     "patient absent from the patients' table": ("cra_tsf", "cra_tsf_enrolled.csv", lambda ls: [*ls[:-1], ls[-1].replace("S-145", "S-999")], "utf-8", r"have no row in cra_tsf_enrolled\.csv, the first is patient S-145"),
-    "fewer patients than declared": ("stage12", "stage12_patients.csv", without(5), "utf-8", r"470 rows where table\.rows declares 471"),
+    "fewer patients than declared": ("stage12", "stage12_patients.csv", without(5), "utf-8", r"470 rows where the specification declares 471"),
     "unknown arm": ("stage12", "stage12_patients.csv", field(3, "ARM", "XX"), "utf-8", r"arm: not a code among TAU, S12.*patient 3 \(stage12_patients\.csv, line 4\): ARM = 'XX'"),
     "unknown status": ("stage12", "stage12_visits.csv", field(1, "VSTATUS", "Q"), "utf-8", r"status: not a code among C, N, W, D"),
     "no status": ("stage12", "stage12_visits.csv", field(1, "VSTATUS", "-9"), "utf-8", r"status: no status given"),
@@ -218,3 +225,20 @@ def test_a_trial_forty_times_as_large_loses_no_row(tmp_path: Path) -> None:
     assert panel["patient"].nunique() == 145 * copies
     one = load_trial("cra_tsf").panel["asi_drug"].mean()
     assert panel["asi_drug"].mean() == pytest.approx(one)
+
+
+def test_more_days_than_the_window_has_are_flagged(workshop: Workshop) -> None:
+    workshop.table("stage12_visits.csv", field(1, "SHG_DAYS", "45"))
+    trial = workshop.load("stage12")
+    assert doubts(trial) == {"more days than the 30 asked about: read as all of them": 1}
+    assert trial.panel.loc[0, "attendance"] == 30
+
+
+def test_deaths_that_the_trial_recorded_are_in_its_flow(workshop: Workshop) -> None:
+    workshop.table(
+        "hivcm.csv", lambda lines: [x.replace("Withdrawn", "Deceased") for x in lines], "utf-8-sig"
+    )
+    trial = workshop.load("hivcm")
+    flow = participant_flow(trial.panel)
+    assert flow["died"].sum() == trial.panel["missing_reason"].eq("died").sum() > 0
+    assert (flow["died"] <= flow["not_interviewed"]).all()

@@ -153,7 +153,7 @@ TABLE_FAULTS: dict[str, tuple[Callable[[list[str]], list[str]], str]] = {
         set_value(1, "TIME", "12"),
         r"1 patients have no baseline interview, the first is patient 1",
     ),
-    "truncated between lines": (lambda lines: lines[:700], r"699 rows where table\.rows declares 1472"),
+    "truncated between lines": (lambda lines: lines[:700], r"699 rows where the specification declares 1472"),
     "truncated in a line": (
         lambda lines: [*lines[:700], lines[700][:40]],
         r"help\.csv, line 701: \d+ fields where the header has 53",

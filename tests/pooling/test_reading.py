@@ -28,8 +28,8 @@ FAULTS: dict[str, tuple[bytes, dict[str, object], str]] = {
     "other separator": (b"a;b\n1;2,5\n", {}, r"line 2: 2 fields where the header has 1"),
     "repeated name": (b"a,a\n1,2\n", {}, r"column name 'a' appears more than once"),
     "blank name": (b"a,\n1,2\n", {}, r"column 2 has no name"),
-    "fewer rows": (b"a\n1\n2\n", {"rows": 3}, r"2 rows where table.rows declares 3"),
-    "encoding": (b"a\n\xe9\n", {}, r"byte 2 is not utf-8-sig; set table.encoding"),
+    "fewer rows": (b"a\n1\n2\n", {"rows": 3}, r"2 rows where the specification declares 3"),
+    "encoding": (b"a\n\xe9\n", {}, r"byte 2 is not utf-8-sig; declare the table's encoding"),
     "open quote": (b'a,b\n1,"2\n', {}, r"t\.csv, line 2"),
 }
 

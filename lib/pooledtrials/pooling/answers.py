@@ -9,6 +9,7 @@ import pandas as pd
 from pooledtrials.pooling import asi
 from pooledtrials.pooling.attendance import CONVERSIONS, days_from_amount, days_from_frequency
 from pooledtrials.pooling.decoding import Decoder
+from pooledtrials.pooling.reading import RawTableError
 from pooledtrials.pooling.specification import Attendance, Specification
 
 ALCOHOL_DAYS = "D1"
@@ -49,6 +50,9 @@ def attendance(asked: Attendance, decoder: Decoder, choices: Choices) -> pd.Data
     else:
         days = days_from_amount(placed, amount.set_axis(decoder.places), asked.window_days)
         over = amount.gt(asked.window_days)
+        if asked.asked == "days":
+            doubt = f"more days than the {asked.window_days} asked about: read as all of them"
+            decoder.log.flag(decoder.places, "attendance", amount, over, doubt)
         rule, window = f"conversion: {asked.asked}", asked.window_days
         decoder.log.write(
             "attendance", column, rule, f"{asked.asked} in {window}", f"x 30 / {window}",
@@ -90,7 +94,10 @@ def outcomes(
         # An item that a whole trial did not ask is not an answer that a patient did not give.
         rule = "prorate" if lacking else choices.missing_items
         asked = labelled.assign(**dict.fromkeys(lacking, float("nan")))
-        score = asi.composite(asked, area, missing=rule, money=choices.money)
+        try:
+            score = asi.composite(asked, area, missing=rule, money=choices.money)
+        except ValueError as error:
+            raise RawTableError(f"{decoder.file}: {error}") from None
         score = score.set_axis(items.index)
         if lacking:
             score = score.mask(items[[code for code in codes if code in items]].isna().any(axis=1))

@@ -7,6 +7,7 @@ from collections.abc import Collection
 import pandas as pd
 
 from pooledtrials.pooling.disclosure import suppress
+from pooledtrials.pooling.specification import DIED
 
 
 def participant_flow(panel: pd.DataFrame) -> pd.DataFrame:
@@ -21,7 +22,8 @@ def participant_flow(panel: pd.DataFrame) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Indexed by trial, arm and wave, with counts of patients: ``randomized``; ``interviewed``;
-        ``not_interviewed``, of whom ``died`` at some time in the study; and ``share``, interviewed
+        ``not_interviewed``, of whom ``died`` before, or at some time
+        in the study where no date was recorded; and ``share``, interviewed
         out of randomized. In each row, interviewed + not_interviewed = randomized.
 
     Raises
@@ -34,7 +36,7 @@ def participant_flow(panel: pd.DataFrame) -> pd.DataFrame:
     rows = panel.assign(
         interviewed=panel["observed"],
         not_interviewed=~panel["observed"],
-        died=~panel["observed"] & panel["died"].eq(1),
+        died=~panel["observed"] & (panel["died"].eq(1) | panel["missing_reason"].eq(DIED)),
     )
     groups = rows.groupby(["trial", "arm", "wave"], sort=True)
     flow = groups[["interviewed", "not_interviewed", "died"]].sum()

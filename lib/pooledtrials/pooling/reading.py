@@ -61,7 +61,7 @@ def read_table(path: Path, table: Table) -> pd.DataFrame:
         raise RawTableError(f"{name}: no such file in {path.parent.name}/") from None
     except UnicodeDecodeError as error:
         raise RawTableError(
-            f"{name}: byte {error.start} is not {table.encoding}; set table.encoding"
+            f"{name}: byte {error.start} is not {table.encoding}; declare the table's encoding"
         ) from None
     except csv.Error as error:
         raise RawTableError(f"{name}, line {reader.line_num}: {error}") from None
@@ -69,8 +69,8 @@ def read_table(path: Path, table: Table) -> pd.DataFrame:
         raise RawTableError(f"{name}: a header and no rows")
     if table.rows is not None and len(records) != table.rows:
         raise RawTableError(
-            f"{name}: {len(records)} rows where table.rows declares {table.rows}; the file is cut "
-            "short or is another one, or the declaration is out of date"
+            f"{name}: {len(records)} rows where the specification declares {table.rows}; the file is "
+            "cut short or is another one, or the declaration is out of date"
         )
     return pd.DataFrame(records, columns=header, index=pd.Index(lines, name="line"), dtype="str")
 

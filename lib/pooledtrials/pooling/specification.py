@@ -25,8 +25,8 @@ from pooledtrials.pooling.yaml_file import (
 Code = str | int | float | bool
 Facilitates = Literal["meetings", "primary care", "nothing"]
 
-HELD = "held"
-STATUSES = (HELD, "missed", "withdrew", "died")
+HELD, DIED = "held", "died"
+STATUSES = (HELD, "missed", "withdrew", DIED)
 """What a trial's own record of an interview may say of it."""
 
 

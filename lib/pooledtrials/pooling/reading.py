@@ -69,8 +69,8 @@ def read_table(path: Path, table: Table) -> pd.DataFrame:
         raise RawTableError(f"{name}: a header and no rows")
     if table.rows is not None and len(records) != table.rows:
         raise RawTableError(
-            f"{name}: {len(records)} rows where the specification declares {table.rows}; the file is "
-            "cut short or is another one, or the declaration is out of date"
+            f"{name}: {len(records)} rows where the specification declares {table.rows}; the file "
+            "is cut short or is another one, or the declaration is out of date"
         )
     return pd.DataFrame(records, columns=header, index=pd.Index(lines, name="line"), dtype="str")
 

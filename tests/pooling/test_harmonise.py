@@ -124,7 +124,7 @@ def test_choices_change_what_they_name_and_nothing_else(help_trial: Trial) -> No
 TABLE_FAULTS: dict[str, tuple[Callable[[list[str]], list[str]], str]] = {
     "missing column": (
         lambda lines: [lines[0].replace("E9B", "E9X"), *lines[1:]],
-        r"help\.csv: no column 'E9B', asked for by attendance\.how_much; did you mean 'E9",
+        r"help\.csv: no column 'E9B', asked for by attendance\.often; did you mean 'E9",
     ),
     "impossible code": (
         set_value(1, "E9B", "7"),

@@ -84,7 +84,8 @@ def outcomes(
         {code: decoder.decode(code, column) for code, column in specification.items.items()},
         index=decoder.raw.index,
     )
-    labelled = items.set_axis(pd.MultiIndex.from_frame(keys), axis=0)
+    places = pd.MultiIndex.from_frame(keys.rename(columns={"wave": "month"}))
+    labelled = items.set_axis(places, axis=0)
     scores = {}
     for area in asi.AREAS:
         codes = [item.code for item in asi.items_of(area)]

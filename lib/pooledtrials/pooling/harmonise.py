@@ -245,7 +245,7 @@ def _reasons(panel: pd.DataFrame, interviews: pd.DataFrame) -> pd.Series:
     recorded = recorded.set_index(["patient", "wave"])["status"]
     known = pd.Series(list(zip(panel["patient"], panel["wave"], strict=True)), panel.index)
     reason = known.map(recorded.to_dict())
-    return reason.where(reason.notna(), assumed).mask(panel["observed"], "")
+    return reason.where(reason.notna(), assumed).mask(panel["observed"], "").astype("str")
 
 
 def _extras(specification: Specification, per: str) -> dict[str, Column]:

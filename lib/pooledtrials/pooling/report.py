@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pooledtrials.pooling.disclosure import suppress
+from pooledtrials.pooling.disclosure import THRESHOLD, suppress
 from pooledtrials.pooling.flow import participant_flow
 from pooledtrials.pooling.harmonise import Trial, load_trial
 from pooledtrials.pooling.panel import PanelError
@@ -44,9 +44,11 @@ def describe(trial: Trial) -> str:
     mapped = log[log["rule"].isin(["code", "number", "date"])]
     missing = log[log["rule"].eq("missing")].groupby("field")[["rows"]].sum()
     private = specification.source == "private"
+    few_missed = private and planned - held < THRESHOLD
+    interviews = "nearly all" if few_missed else f"{held} of {planned}"
     lines = [
         f"{specification.trial}: {specification.title} ({specification.source} records)",
-        f"read     {panel['patient'].nunique()} patients, {held} of {planned} planned interviews",
+        f"read     {panel['patient'].nunique()} patients, {interviews} planned interviews",
         f"mapped   {mapped['column'].nunique()} columns; {', '.join(scores) or 'no composite'}",
         f"missing  {_listed(missing.sort_values('rows', ascending=False), private)}",
     ]

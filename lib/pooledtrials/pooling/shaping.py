@@ -113,6 +113,8 @@ def _read(folder: Path, table: Table, wanted: dict[str, str]) -> pd.DataFrame:
         for column, field in wanted.items()
         if column not in raw.columns
     ]
+    if absent and len(raw.columns) == 1:
+        absent.append(f"{table.file}: the table has one column: is {table.separator!r} right?")
     if absent:
         raise RawTableError("\n".join(absent))
     return raw[list(wanted)]

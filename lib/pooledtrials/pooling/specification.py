@@ -246,8 +246,9 @@ class Specification(Section):
             if extra.per == per
         }
         if per == "interview":
+            how_much = "often" if self.attendance.asked == "frequency" else "amount"
             asked = {
-                "attendance.how_much": self.attendance.how_much.column,
+                f"attendance.{how_much}": self.attendance.how_much.column,
                 "time": self.time.column,
             }
             if self.attendance.any is not None:

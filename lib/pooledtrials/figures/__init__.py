@@ -1,24 +1,32 @@
 """Figures: functions that take a result and an axis, draw, and return the axis."""
 
-from pooledtrials.figures.designs import answers, flow, strength, timeline
+from pooledtrials.figures.designs import answers, expected_strength, flow, timeline
 from pooledtrials.figures.diagrams import causal_diagram, moments, replications
+from pooledtrials.figures.first_stages import by_month, response_weights, wedge
 from pooledtrials.figures.results import distributions, intervals, means, shares
+from pooledtrials.figures.sets import against_strength, confidence_sets, p_values
 from pooledtrials.figures.style import COLOURS, MARKERS, WIDE, use_style
 
 __all__ = [
     "COLOURS",
     "MARKERS",
     "WIDE",
+    "against_strength",
     "answers",
+    "by_month",
     "causal_diagram",
+    "confidence_sets",
     "distributions",
+    "expected_strength",
     "flow",
     "intervals",
     "means",
     "moments",
+    "p_values",
     "replications",
+    "response_weights",
     "shares",
-    "strength",
     "timeline",
     "use_style",
+    "wedge",
 ]

@@ -332,7 +332,7 @@ class TestNormalising:
         ("raw", "stored"),
         [
             ("<A at 0x7f3a2b1c>", "<A at 0xADDRESS>"),
-            ("/tmp/ipykernel_12/3.py:4: UserWarning", "<cell>:4: UserWarning"),
+            ("/a/folder/ipykernel_12/3.py:4: UserWarning", "<cell>:4: UserWarning"),
             ("Mon, 23 Nov 2026 15:01:02", "(date) hh:mm:ss"),
             ("np.float64(0.5)", "0.5"),
             ("-0.012654415807935214", "-0.0126544158"),

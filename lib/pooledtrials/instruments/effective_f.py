@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from pooledtrials.instruments.arguments import Matrix, Vector, choice, fraction
+from pooledtrials.arguments import Matrix, Vector, choice, fraction
 from pooledtrials.instruments.moments import Moments
 
 _ANGLES = 361

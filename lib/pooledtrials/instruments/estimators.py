@@ -19,12 +19,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pooledtrials.instruments.arguments import Columns, Matrix, Vector, choice, finite
+from pooledtrials.arguments import Columns, Matrix, Vector, choice, finite
+from pooledtrials.clusters import cluster_sums, small_sample_factor
 from pooledtrials.instruments.homoskedastic_panel import k_class as k_class_panel
 from pooledtrials.instruments.homoskedastic_panel import liml_kappa
-from pooledtrials.instruments.moments import cluster_sums, score_meat, small_sample_factor
+from pooledtrials.instruments.moments import score_meat
 from pooledtrials.instruments.partialling import Partialled, partial_out
-from pooledtrials.instruments.results import Estimate
+from pooledtrials.results import Estimate
 
 _COVARIANCES = ("classical", "robust")
 _SCORES = ("projected", "k-class")

@@ -23,7 +23,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from pooledtrials.instruments.confidence_set import ConfidenceSet
+from pooledtrials.confidence_set import ConfidenceSet
 
 Array = npt.NDArray[np.float64]
 

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from numpy.polynomial import chebyshev
 from scipy import optimize
 
-from pooledtrials.instruments.confidence_set import ConfidenceSet
+from pooledtrials.confidence_set import ConfidenceSet
 from pooledtrials.instruments.robust_panel import Circle, arc_to_line
 
 Array = npt.NDArray[np.float64]

@@ -29,7 +29,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from pooledtrials.instruments.arguments import Codes, Matrix, choice
+from pooledtrials.arguments import Codes, Matrix, choice
+from pooledtrials.clusters import cluster_sums, small_sample_factor
 from pooledtrials.instruments.partialling import Partialled
 
 COVARIANCES: Final = ("classical", "robust", "HC3")
@@ -156,24 +157,6 @@ def score_meat(weights: Matrix, errors: Matrix, clusters: Codes | None) -> Matri
     if clusters is not None:
         scores = cluster_sums(scores, clusters)
     return np.ascontiguousarray((scores.T @ scores).reshape(2, k, 2, k).transpose(0, 2, 1, 3))
-
-
-def cluster_sums(rows: Matrix, clusters: Codes) -> Matrix:
-    """Column sums of ``rows`` within each cluster, (G, columns)."""
-    order = np.argsort(clusters, kind="stable")
-    starts = np.flatnonzero(np.diff(clusters[order], prepend=-1))
-    return np.asarray(np.add.reduceat(rows[order], starts, axis=0))
-
-
-def small_sample_factor(
-    covariance: str, nobs: int, lost: int, n_clusters: int | None, debiased: bool
-) -> float:
-    """Factor on the sum of score products: HC1 or CR1 if debiased, 1 for HC0, CR0 and HC3."""
-    if not debiased or covariance == "HC3":
-        return 1.0
-    if covariance == "clustered" and n_clusters is not None:
-        return n_clusters / (n_clusters - 1) * (nobs - 1) / (nobs - lost)
-    return nobs / (nobs - lost)
 
 
 def refuse_few_clusters(data: Partialled) -> int:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pooledtrials.instruments.arguments import (
+from pooledtrials.arguments import (
     Codes,
     Columns,
     Matrix,
@@ -25,8 +25,8 @@ from pooledtrials.instruments.arguments import (
     one_column,
     same_index,
 )
-from pooledtrials.instruments.moments import cluster_sums
-from pooledtrials.instruments.results import Estimate
+from pooledtrials.clusters import cluster_sums
+from pooledtrials.results import Estimate
 
 
 @dataclass(frozen=True)

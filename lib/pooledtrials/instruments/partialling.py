@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from scipy import linalg
 
-from pooledtrials.instruments.arguments import (
+from pooledtrials.arguments import (
     Codes,
     Columns,
     Matrix,

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pooledtrials.instruments.arguments import Columns, label_codes, numeric_columns
-from pooledtrials.instruments.confidence_set import ConfidenceSet
+from pooledtrials.arguments import Columns, label_codes, numeric_columns
+from pooledtrials.confidence_set import ConfidenceSet
 from pooledtrials.instruments.strength import FirstStage, first_stage
 from pooledtrials.instruments.wald_ratio import wald_ratio
 

@@ -14,7 +14,6 @@ outliers; it, and any function you supply, is inverted by a search.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from pooledtrials.instruments.arguments import (
+from pooledtrials.arguments import (
     Codes,
     Columns,
     Matrix,
@@ -33,8 +32,8 @@ from pooledtrials.instruments.arguments import (
     label_codes,
     numeric_columns,
 )
-from pooledtrials.instruments.bootstrap import Seed
-from pooledtrials.instruments.confidence_set import ConfidenceSet, from_boundaries
+from pooledtrials.clusters import cluster_sums
+from pooledtrials.confidence_set import ConfidenceSet, from_boundaries
 from pooledtrials.instruments.homoskedastic_panel import (
     EMPTY,
     INTERVAL,
@@ -43,10 +42,11 @@ from pooledtrials.instruments.homoskedastic_panel import (
     quadratic_sets,
 )
 from pooledtrials.instruments.inversion import accepted_steps
-from pooledtrials.instruments.moments import cluster_sums, joint_moments
+from pooledtrials.instruments.moments import joint_moments
 from pooledtrials.instruments.partialling import partial_out
-from pooledtrials.instruments.results import Test
 from pooledtrials.instruments.robust_panel import on_circle
+from pooledtrials.resampling import Seed, assignments
+from pooledtrials.results import Test
 
 Statistic = Callable[[npt.NDArray[np.float64], Vector], Vector]
 
@@ -196,63 +196,16 @@ def _prepare(
                 " randomized: leave clusters out if individuals were"
             )
     z_unit, cell = assigned[first], cells[first]
-    assignments, exact = _assignments(z_unit, cell, draws, np.random.default_rng(seed))
+    drawn, exact = assignments(z_unit, cell, draws, np.random.default_rng(seed))
     means = cluster_sums(z_unit, cell) / np.bincount(cell)[:, None]
     centred = z_unit - means[cell]
     if not np.any(centred):
         raise ValueError("z does not vary within any stratum: there is nothing to permute")
-    words = f"{assignments.shape[0]} permutations"
+    words = f"{drawn.shape[0]} permutations"
     if exact:
-        words = f"all {assignments.shape[0]} assignments"
+        words = f"all {drawn.shape[0]} assignments"
     sums = cluster_sums(np.column_stack([data.y, data.x]), units)
-    return _Trial(sums[:, 0], sums[:, 1], centred, assignments, exact, words)
-
-
-def _assignments(
-    z: Matrix, cell: Codes, draws: int, generator: np.random.Generator
-) -> tuple[Codes, bool]:
-    """Rows of z permuted within strata: all distinct ones, or random draws."""
-    _, kind = np.unique(z, axis=0, return_inverse=True)
-    kind = kind.reshape(-1)
-    members = [np.flatnonzero(cell == c) for c in range(int(cell.max()) + 1)]
-    count = 1
-    for rows in members:
-        left = rows.size
-        for size in np.bincount(kind[rows]):
-            count *= math.comb(left, int(size))
-            left -= int(size)
-        if count > draws:
-            break
-    if count <= draws:
-        options = [list(_arrangements(kind[rows])) for rows in members]
-        every = np.empty((count, z.shape[0]), dtype=np.intp)
-        representative = {int(t): int(np.flatnonzero(kind == t)[0]) for t in np.unique(kind)}
-        for i, parts in enumerate(itertools.product(*options)):
-            for rows, part in zip(members, parts, strict=True):
-                every[i, rows] = [representative[t] for t in part]
-        return every, True
-    drawn = np.empty((draws, z.shape[0]), dtype=np.intp)
-    for rows in members:
-        drawn[:, rows] = generator.permuted(np.tile(rows, (draws, 1)), axis=1)
-    return drawn, False
-
-
-def _arrangements(kinds: Codes) -> Iterator[tuple[int, ...]]:
-    """Every distinct order of a multiset, by choosing places kind after kind."""
-
-    def fill(free: tuple[int, ...], left: list[tuple[int, int]]) -> Iterator[dict[int, int]]:
-        if not left:
-            yield {}
-            return
-        (kind, size), *rest = left
-        for chosen in itertools.combinations(free, size):
-            remaining = tuple(f for f in free if f not in set(chosen))
-            for tail in fill(remaining, rest):
-                yield tail | dict.fromkeys(chosen, kind)
-
-    counts = [(int(k), int((kinds == k).sum())) for k in np.unique(kinds)]
-    for places in fill(tuple(range(kinds.size)), counts):
-        yield tuple(places[i] for i in range(kinds.size))
+    return _Trial(sums[:, 0], sums[:, 1], centred, drawn, exact, words)
 
 
 def _blocks(trial: _Trial) -> Iterator[npt.NDArray[np.float64]]:

@@ -21,9 +21,9 @@ from typing import Final
 import numpy as np
 from scipy import optimize, special, stats
 
-from pooledtrials.instruments.arguments import Columns, Vector, finite, fraction
+from pooledtrials.arguments import Columns, Vector, finite, fraction
+from pooledtrials.confidence_set import ConfidenceSet
 from pooledtrials.instruments.conditional import quarter_legendre
-from pooledtrials.instruments.confidence_set import ConfidenceSet
 from pooledtrials.instruments.moments import Moments, joint_moments
 from pooledtrials.instruments.partialling import partial_out
 

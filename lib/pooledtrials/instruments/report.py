@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from pooledtrials.instruments.arguments import Columns, finite, fraction
-from pooledtrials.instruments.bootstrap import Seed, wild_bootstrap_set, wild_bootstrap_test
+from pooledtrials.arguments import Columns, finite, fraction
+from pooledtrials.confidence_set import ConfidenceSet
+from pooledtrials.instruments.bootstrap import wild_bootstrap_set, wild_bootstrap_test
 from pooledtrials.instruments.conditional import chi2_or_f_sf, conditional_p_value
-from pooledtrials.instruments.confidence_set import ConfidenceSet
 from pooledtrials.instruments.estimators import estimates, k_class_estimate
 from pooledtrials.instruments.moments import Moments, joint_moments
 from pooledtrials.instruments.partialling import partial_out
@@ -23,7 +23,6 @@ from pooledtrials.instruments.readings import (
     asymmetry_reading,
     endogeneity_reading,
 )
-from pooledtrials.instruments.results import Estimate, Test
 from pooledtrials.instruments.robust_panel import statistics_at
 from pooledtrials.instruments.robust_sets import robust_set
 from pooledtrials.instruments.robust_tests import denominator, null_test
@@ -40,6 +39,8 @@ from pooledtrials.instruments.strength import (
 )
 from pooledtrials.instruments.tf import TF, tf_test
 from pooledtrials.instruments.two_step import TwoStep, two_step_set
+from pooledtrials.resampling import Seed
+from pooledtrials.results import Estimate, Test
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import linalg, optimize
 
-from pooledtrials.instruments.confidence_set import ConfidenceSet
+from pooledtrials.confidence_set import ConfidenceSet
 from pooledtrials.instruments.moments import Moments
 
 Array = npt.NDArray[np.float64]

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from pooledtrials.instruments.arguments import Columns, choice, finite
+from pooledtrials.arguments import Columns, choice, finite
 from pooledtrials.instruments.conditional import chi2_or_f_sf, conditional_p_value
 from pooledtrials.instruments.homoskedastic_panel import (
     invariants,
@@ -33,8 +33,8 @@ from pooledtrials.instruments.homoskedastic_panel import (
 )
 from pooledtrials.instruments.moments import Moments, joint_moments
 from pooledtrials.instruments.partialling import partial_out
-from pooledtrials.instruments.results import Test
 from pooledtrials.instruments.robust_panel import statistics_at
+from pooledtrials.results import Test
 
 STATISTICS: Final = ("AR", "K", "CLR", "J")
 REFERENCES: Final = ("F", "chi2")

@@ -10,17 +10,14 @@ import math
 
 import numpy as np
 
-from pooledtrials.instruments.arguments import Columns, Matrix, Vector, choice
+from pooledtrials.arguments import Columns, Matrix, Vector, choice
+from pooledtrials.clusters import cluster_sums, small_sample_factor
 from pooledtrials.instruments.conditional import chi2_or_f_sf
 from pooledtrials.instruments.estimators import liml_of
-from pooledtrials.instruments.moments import (
-    cluster_sums,
-    refuse_few_clusters,
-    small_sample_factor,
-)
+from pooledtrials.instruments.moments import refuse_few_clusters
 from pooledtrials.instruments.partialling import Partialled, partial_out
-from pooledtrials.instruments.results import Estimate, Test
 from pooledtrials.instruments.robust_tests import one_instrument_reason
+from pooledtrials.results import Estimate, Test
 
 _AGREE = "all instruments are valid (they agree on one effect)"
 _EXOGENOUS = "the exposure is exogenous (2SLS and OLS estimate the same)"

@@ -23,7 +23,7 @@ from typing import Final
 import numpy as np
 from scipy import optimize, special, stats
 
-from pooledtrials.instruments.arguments import Vector, choice, fraction
+from pooledtrials.arguments import Vector, choice, fraction
 
 _PRINTED: Final = {
     ("bias", 3): {0.05: 13.91, 0.10: 9.08, 0.20: 6.46, 0.30: 5.39},

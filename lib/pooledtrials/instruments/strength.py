@@ -13,14 +13,14 @@ import numpy as np
 import pandas as pd
 from scipy import linalg
 
-from pooledtrials.instruments.arguments import Columns, Vector, choice
+from pooledtrials.arguments import Columns, Vector, choice
 from pooledtrials.instruments.conditional import chi2_or_f_sf
 from pooledtrials.instruments.effective_f import EffectiveF, effective_f
 from pooledtrials.instruments.moments import Moments, joint_moments
 from pooledtrials.instruments.partialling import Partialled, partial_out
-from pooledtrials.instruments.results import Test
 from pooledtrials.instruments.robust_panel import statistics_at
 from pooledtrials.instruments.stock_yogo import stock_yogo_critical_value
+from pooledtrials.results import Test
 
 _NULL = "the instruments do not move the exposure"
 

@@ -15,13 +15,13 @@ from typing import Final
 import numpy as np
 from scipy import stats
 
-from pooledtrials.instruments.arguments import Columns, finite
-from pooledtrials.instruments.confidence_set import ConfidenceSet, whole_line
+from pooledtrials.arguments import Columns, finite
+from pooledtrials.confidence_set import ConfidenceSet, whole_line
 from pooledtrials.instruments.estimators import k_class_estimate
 from pooledtrials.instruments.moments import joint_moments
 from pooledtrials.instruments.partialling import partial_out
-from pooledtrials.instruments.results import Estimate
 from pooledtrials.instruments.strength import first_stage_f_test
+from pooledtrials.results import Estimate
 
 # lee2022valid, table 3: critical values at root F = 2.0, 2.1, ..., 10.3
 _CRITICAL: Final = (

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import linalg
 
-from pooledtrials.instruments.arguments import Columns, Matrix, Vector
-from pooledtrials.instruments.confidence_set import ConfidenceSet
-from pooledtrials.instruments.moments import Moments, cluster_sums, small_sample_factor
+from pooledtrials.arguments import Columns, Matrix, Vector
+from pooledtrials.clusters import cluster_sums, small_sample_factor
+from pooledtrials.confidence_set import ConfidenceSet
+from pooledtrials.instruments.moments import Moments
 from pooledtrials.instruments.partialling import Factored, factor_one
-from pooledtrials.instruments.results import Estimate, Test
 from pooledtrials.instruments.robust_sets import robust_set
 from pooledtrials.instruments.strength import first_stage_f_test
+from pooledtrials.results import Estimate, Test
 
 
 @dataclass(frozen=True, eq=False)

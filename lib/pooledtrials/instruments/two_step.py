@@ -22,9 +22,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize, special, stats
 
-from pooledtrials.instruments.arguments import Columns, fraction
+from pooledtrials.arguments import Columns, fraction
+from pooledtrials.confidence_set import ConfidenceSet
 from pooledtrials.instruments.conditional import quarter_legendre
-from pooledtrials.instruments.confidence_set import ConfidenceSet
 from pooledtrials.instruments.estimators import k_class_estimate
 from pooledtrials.instruments.inversion import accepted_on_circle
 from pooledtrials.instruments.moments import joint_moments

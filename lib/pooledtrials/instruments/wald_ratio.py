@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pooledtrials.instruments.arguments import Columns, fraction
-from pooledtrials.instruments.confidence_set import ConfidenceSet
+from pooledtrials.arguments import Columns, fraction
+from pooledtrials.confidence_set import ConfidenceSet
 from pooledtrials.instruments.moments import joint_moments
 from pooledtrials.instruments.partialling import partial_out
-from pooledtrials.instruments.results import Estimate
 from pooledtrials.instruments.robust_sets import robust_set
+from pooledtrials.results import Estimate
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pooledtrials.instruments.arguments import (
+from pooledtrials.arguments import (
     Codes,
     Columns,
     Matrix,

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pooledtrials.instruments.arguments import choice, fraction
+from pooledtrials.arguments import choice, fraction
 from pooledtrials.planning.design import Cell, Design
 from pooledtrials.planning.operating import classical_outcomes, robust_outcomes
 from pooledtrials.planning.samplers import SAMPLERS

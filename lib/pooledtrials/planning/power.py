@@ -13,7 +13,7 @@ import math
 
 from scipy import stats
 
-from pooledtrials.instruments.arguments import finite, fraction
+from pooledtrials.arguments import finite, fraction
 
 
 def tsls_power(

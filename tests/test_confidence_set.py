@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pooledtrials.confidence_set import from_boundaries, whole_line
 from pooledtrials.instruments import ConfidenceSet
-from pooledtrials.instruments.confidence_set import from_boundaries, whole_line
 
 INF = math.inf
 

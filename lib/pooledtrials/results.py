@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from scipy import stats
 
-from pooledtrials.instruments.arguments import choice, fraction
-from pooledtrials.instruments.confidence_set import ConfidenceSet
+from pooledtrials.arguments import choice, fraction
+from pooledtrials.confidence_set import ConfidenceSet
 
 
 @dataclass(frozen=True)

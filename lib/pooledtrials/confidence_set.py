@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pooledtrials.instruments.arguments import fraction
+from pooledtrials.arguments import fraction
 
 Interval = tuple[float, float]
 

@@ -1,0 +1,77 @@
+"""Draws that stand in for chance: signs of clusters, and assignments within strata.
+
+Both are enumerated where there are no more of them than draws asked for: nothing is random then.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from pooledtrials.arguments import Codes, Matrix
+
+Seed = int | np.random.Generator | np.random.SeedSequence
+
+
+def sign_patterns(groups: int, draws: int, weights: str, seed: Seed) -> tuple[Matrix, str]:
+    """(draws, groups) multipliers, all patterns if there are at most ``draws``, and words."""
+    points = np.array([-1.0, 1.0])
+    if weights == "webb":
+        half = np.sqrt(np.array([0.5, 1.0, 1.5]))
+        points = np.concatenate([-half, half])
+    if groups * np.log(points.size) <= np.log(max(draws, 1)) + 1e-9:
+        every = np.array(list(itertools.product(points, repeat=groups)))
+        return every, f"all {every.shape[0]} {weights} patterns"
+    generator = np.random.default_rng(seed)
+    drawn = points[generator.integers(0, points.size, size=(draws, groups))]
+    return drawn, f"{draws} {weights} draws"
+
+
+def assignments(
+    z: Matrix, cell: Codes, draws: int, generator: np.random.Generator
+) -> tuple[Codes, bool]:
+    """Rows of z permuted within strata: all distinct ones, or random draws."""
+    _, kind = np.unique(z, axis=0, return_inverse=True)
+    kind = kind.reshape(-1)
+    members = [np.flatnonzero(cell == c) for c in range(int(cell.max()) + 1)]
+    count = 1
+    for rows in members:
+        left = rows.size
+        for size in np.bincount(kind[rows]):
+            count *= math.comb(left, int(size))
+            left -= int(size)
+        if count > draws:
+            break
+    if count <= draws:
+        options = [list(_arrangements(kind[rows])) for rows in members]
+        every = np.empty((count, z.shape[0]), dtype=np.intp)
+        representative = {int(t): int(np.flatnonzero(kind == t)[0]) for t in np.unique(kind)}
+        for i, parts in enumerate(itertools.product(*options)):
+            for rows, part in zip(members, parts, strict=True):
+                every[i, rows] = [representative[t] for t in part]
+        return every, True
+    drawn = np.empty((draws, z.shape[0]), dtype=np.intp)
+    for rows in members:
+        drawn[:, rows] = generator.permuted(np.tile(rows, (draws, 1)), axis=1)
+    return drawn, False
+
+
+def _arrangements(kinds: Codes) -> Iterator[tuple[int, ...]]:
+    """Every distinct order of a multiset, by choosing places kind after kind."""
+
+    def fill(free: tuple[int, ...], left: list[tuple[int, int]]) -> Iterator[dict[int, int]]:
+        if not left:
+            yield {}
+            return
+        (kind, size), *rest = left
+        for chosen in itertools.combinations(free, size):
+            remaining = tuple(f for f in free if f not in set(chosen))
+            for tail in fill(remaining, rest):
+                yield tail | dict.fromkeys(chosen, kind)
+
+    counts = [(int(k), int((kinds == k).sum())) for k in np.unique(kinds)]
+    for places in fill(tuple(range(kinds.size)), counts):
+        yield tuple(places[i] for i in range(kinds.size))

@@ -1,0 +1,8 @@
+"""Panels of pooled trials: fixed and random effects, few clusters, heterogeneity, lost follow-up.
+
+Arguments come in one order: ``y`` outcome, ``x`` exposure, ``patients``, ``waves``, ``controls``,
+``clusters``, ``trials``. Interviews of one patient resemble each other, so errors are clustered by
+patient unless coarser clusters are given.
+"""
+
+__all__: list[str] = []

@@ -1,6 +1,7 @@
 """Pooling: from raw tables, through a trial's specification, to one validated panel."""
 
 from pooledtrials.pooling import asi, twin
+from pooledtrials.pooling.analysis_set import AnalysisSet, analysis_set
 from pooledtrials.pooling.answers import Choices
 from pooledtrials.pooling.attendance import CONVERSIONS, FREQUENCIES, days_from_frequency
 from pooledtrials.pooling.disclosure import suppress
@@ -20,6 +21,7 @@ __all__ = [
     "FREQUENCIES",
     "SCHEMA",
     "UNITS",
+    "AnalysisSet",
     "Choices",
     "HarmonisationLog",
     "PanelError",
@@ -29,6 +31,7 @@ __all__ = [
     "Specification",
     "SpecificationError",
     "Trial",
+    "analysis_set",
     "asi",
     "check_panel",
     "data_folder",

@@ -12,7 +12,8 @@ import yaml
 
 from pooledtrials.pooling import Trial, data_folder
 from pooledtrials.pooling.twin import Twin, simulate
-from pooledtrials.pooling.twin.moments import HELP_LIKE, moments, panel_like
+from pooledtrials.pooling.twin.moments import HELP_LIKE, moments
+from pooledtrials.pooling.twin.panel import observed_panel
 from pooledtrials.pooling.twin.parameters import DEFAULTS, Parameters
 
 # How far a large synthetic HELP may be from the real one, by moment. Each is stated, not fitted:
@@ -56,7 +57,7 @@ TOLERANCE = {
 @pytest.fixture(scope="module")
 def both(help_trial: Trial) -> pd.DataFrame:
     twin = simulate("works", "weak", 3, copies=20, designs={"help_like": HELP_LIKE})
-    return pd.DataFrame({"help": moments(help_trial.panel), "twin": moments(panel_like(twin))})
+    return pd.DataFrame({"help": moments(help_trial.panel), "twin": moments(observed_panel(twin))})
 
 
 @pytest.mark.parametrize("moment", TOLERANCE)
@@ -101,7 +102,7 @@ def test_within_person_is_an_intraclass_correlation() -> None:
 
 
 def test_panel_without_a_column_is_refused(weak: Twin) -> None:
-    panel = panel_like(weak).drop(columns=["attendance", "asi_drug"])
+    panel = observed_panel(weak).drop(columns=["attendance", "asi_drug"])
     with pytest.raises(ValueError, match="panel lacks attendance, asi_drug"):
         moments(panel)
 

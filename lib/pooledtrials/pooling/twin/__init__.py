@@ -3,6 +3,7 @@
 from pooledtrials.pooling.twin.designs import Arm, Design
 from pooledtrials.pooling.twin.forms import write_raw_tables
 from pooledtrials.pooling.twin.generator import Twin, simulate, simulate_blocks
+from pooledtrials.pooling.twin.panel import observed_panel
 from pooledtrials.pooling.twin.parameters import Parameters
 from pooledtrials.pooling.twin.shipped import shipped
 from pooledtrials.pooling.twin.trials import DESIGNS
@@ -20,6 +21,7 @@ __all__ = [
     "Truth",
     "Twin",
     "World",
+    "observed_panel",
     "shipped",
     "simulate",
     "simulate_blocks",

@@ -8,9 +8,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from pooledtrials.pooling import asi
 from pooledtrials.pooling.twin.designs import Arm, Design
-from pooledtrials.pooling.twin.generator import Twin
 from pooledtrials.pooling.twin.regressions import Cells, fixed_effects, random_effects
 
 HELP_LIKE: Final = Design(
@@ -38,19 +36,13 @@ HELP_LIKE: Final = Design(
 """A synthetic trial made up like HELP, to see whether the generator reproduces HELP's moments."""
 
 
-def panel_like(twin: Twin) -> pd.DataFrame:
-    """Return a twin's interviews with composites, in the columns that `moments` reads."""
-    scores = asi.composites(twin.interviews, ("drug", "alcohol"), missing="complete")
-    return twin.interviews.rename(columns={"held": "observed"}).join(scores)
-
-
 def moments(panel: pd.DataFrame) -> pd.Series[float]:
     """Describe a panel by the moments that the twin takes from HELP.
 
     Parameters
     ----------
     panel : pandas.DataFrame
-        One row per patient and planned interview, as `load_trial` or `panel_like` give it:
+        One row per patient and planned interview, as `load_trial` or `observed_panel` give it:
         columns trial, patient, wave, observed, attendance, asi_drug, asi_alcohol.
 
     Returns

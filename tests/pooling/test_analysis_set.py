@@ -76,5 +76,5 @@ def test_bad_input(panel, change, message):
 
 def test_no_row_left_says_where_they_went(panel):
     synthetic = panel[panel["trial"] != "help"]
-    with pytest.raises(ValueError, match="no row left of .*linked missing: "):
+    with pytest.raises(ValueError, match=r"no row left of .*linked missing: "):
         analysis_set(synthetic, exposure="linked")

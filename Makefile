@@ -8,7 +8,7 @@ GROUPS_TEST := $(GROUPS_BOOK) --group test --group oracles --group data
 export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
 
-.PHONY: help book serve lab execute test lint site clean lock data
+.PHONY: help book serve lab execute test lint site clean lock data bench
 
 help:  ## say what each command does
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -40,13 +40,16 @@ lint: .venv/.test  ## check the style of every file of code
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 
+bench: .venv/.bench  ## time the library against its peers, as ratios (a few minutes)
+	for script in tests/benchmarks/benchmark_*.py; do $(BIN)/python $$script || exit 1; done
+
 data: .venv/.test  ## rebuild the shipped data from their sources
 	$(BIN)/python data/help/build.py
 	$(BIN)/python data/six/build.py
 
-lock: .venv/.book  ## pin every dependency anew
-	$(BIN)/uv pip compile pyproject.toml $(GROUPS_TEST) --group lab --universal \
-	  --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade \
+lock: .venv/.book  ## pin every dependency (UPGRADE=--upgrade: at its newest version)
+	$(BIN)/uv pip compile pyproject.toml $(GROUPS_TEST) --group lab --group peers --universal \
+	  --python-version 3.11 --generate-hashes --no-header --no-annotate $(UPGRADE) \
 	  --quiet --output-file requirements.txt
 
 clean:  ## remove the environment and all that was built
@@ -73,5 +76,7 @@ endef
 	$(call install,$(GROUPS_BOOK))
 .venv/.test: .venv/.uv pyproject.toml
 	$(call install,$(GROUPS_TEST))
+.venv/.bench: .venv/.uv pyproject.toml
+	$(call install,$(GROUPS_TEST) --group peers)
 .venv/.lab: .venv/.uv pyproject.toml
 	$(call install,$(GROUPS_BOOK) --group lab)

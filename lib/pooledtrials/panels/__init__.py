@@ -5,4 +5,6 @@ Arguments come in one order: ``y`` outcome, ``x`` exposure, ``patients``, ``wave
 patient unless coarser clusters are given.
 """
 
-__all__: list[str] = []
+from pooledtrials.panels.layout import EFFECTS, Layout, layout
+
+__all__ = ["EFFECTS", "Layout", "layout"]

@@ -6,5 +6,6 @@ patient unless coarser clusters are given.
 """
 
 from pooledtrials.panels.layout import EFFECTS, Layout, layout
+from pooledtrials.panels.meta_analysis import MetaAnalysis, meta_analysis
 
-__all__ = ["EFFECTS", "Layout", "layout"]
+__all__ = ["EFFECTS", "Layout", "MetaAnalysis", "layout", "meta_analysis"]

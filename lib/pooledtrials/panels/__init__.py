@@ -5,7 +5,17 @@ Arguments come in one order: ``y`` outcome, ``x`` exposure, ``patients``, ``wave
 patient unless coarser clusters are given.
 """
 
+from pooledtrials.panels.bounded_outcome import BoundedOutcome, TwoPart, bounded_outcome
 from pooledtrials.panels.layout import EFFECTS, Layout, layout
 from pooledtrials.panels.meta_analysis import MetaAnalysis, meta_analysis
 
-__all__ = ["EFFECTS", "Layout", "MetaAnalysis", "layout", "meta_analysis"]
+__all__ = [
+    "EFFECTS",
+    "BoundedOutcome",
+    "Layout",
+    "MetaAnalysis",
+    "TwoPart",
+    "bounded_outcome",
+    "layout",
+    "meta_analysis",
+]

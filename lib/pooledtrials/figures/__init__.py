@@ -3,7 +3,9 @@
 from pooledtrials.figures.designs import answers, expected_strength, flow, timeline
 from pooledtrials.figures.diagrams import causal_diagram, moments, replications
 from pooledtrials.figures.first_stages import by_month, response_weights, wedge
+from pooledtrials.figures.forest import forest
 from pooledtrials.figures.results import distributions, intervals, means, shares
+from pooledtrials.figures.sensitivity import exclusion, sensitivity_contours
 from pooledtrials.figures.sets import against_strength, confidence_sets, p_values
 from pooledtrials.figures.style import COLOURS, MARKERS, WIDE, use_style
 
@@ -17,14 +19,17 @@ __all__ = [
     "causal_diagram",
     "confidence_sets",
     "distributions",
+    "exclusion",
     "expected_strength",
     "flow",
+    "forest",
     "intervals",
     "means",
     "moments",
     "p_values",
     "replications",
     "response_weights",
+    "sensitivity_contours",
     "shares",
     "timeline",
     "use_style",

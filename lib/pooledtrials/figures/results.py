@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -77,12 +78,7 @@ def intervals(
     places = np.arange(len(estimates))[::-1]
     low, high = limits or (-np.inf, np.inf)
     for place, row in zip(places, estimates.itertuples(), strict=True):
-        ends = (max(row.low, low), min(row.high, high))
-        ax.plot(ends, (place, place), color=COLOURS[0], marker="none")
-        if row.low < low:
-            ax.plot(low, place, color=COLOURS[0], marker="<", clip_on=False)
-        if row.high > high:
-            ax.plot(high, place, color=COLOURS[0], marker=">", clip_on=False)
+        interval_line(ax, (row.low, row.high), place, limits, color=COLOURS[0])
         if low <= row.estimate <= high:
             ax.plot(row.estimate, place, color=COLOURS[0], marker="o")
     ax.axvline(0, color="black", linewidth=0.8, marker="none")
@@ -92,6 +88,23 @@ def intervals(
         ax.set_xlim(*limits)
     ax.grid(axis="y", visible=False)
     return ax
+
+
+def interval_line(
+    ax: Axes,
+    ends: tuple[float, float],
+    place: float,
+    limits: tuple[float, float] | None,
+    **line: Any,
+) -> None:
+    """Draw an interval along one row, with an arrow at each limit it goes on beyond."""
+    low, high = limits or (-np.inf, np.inf)
+    start, end = max(ends[0], low), min(ends[1], high)
+    if start <= end:
+        ax.plot((start, end), (place, place), marker="none", **line)
+    for outside, edge, arrow in ((ends[0] < low, low, "<"), (ends[1] > high, high, ">")):
+        if outside:
+            ax.plot(edge, place, color=line["color"], marker=arrow, clip_on=False)
 
 
 def distributions(

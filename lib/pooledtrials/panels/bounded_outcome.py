@@ -27,12 +27,9 @@ from pooledtrials.arguments import (
     choice,
     finite,
     fraction,
-    label_codes,
-    numeric_columns,
     one_column,
     same_index,
 )
-from pooledtrials.panels.coding import labelled
 from pooledtrials.panels.marginal_effects import (
     Contrast,
     Regression,
@@ -40,6 +37,7 @@ from pooledtrials.panels.marginal_effects import (
     fractional_logit,
     least_squares,
     moved,
+    regression_rows,
 )
 from pooledtrials.results import Estimate
 
@@ -183,7 +181,7 @@ def bounded_outcome(
     same_index(y=y, x=x, controls=controls, clusters=clusters, strata=strata)
     choice(first_part, "first_part", ("logit", "linear"))
     share, scale = _share(y, upper)
-    rows = _rows(share.size, x, controls, clusters, strata)
+    rows = regression_rows(share.size, x, controls, clusters, strata)
     moves = _contrast(contrast, rows.matrix[:, -1])
     everyone = np.ones(share.size, dtype=bool)
     curve = fractional_logit(share, rows, everyone, "y", "use least squares")
@@ -268,32 +266,6 @@ def _share(y: Columns, upper: float) -> tuple[Vector, float]:
     if outcome.min() == outcome.max():
         raise ValueError(f"y is {outcome[0]:g} in every row: there is nothing to compare")
     return outcome / scale, scale
-
-
-def _rows(
-    n: int, x: Columns, controls: Columns | None, clusters: Columns | None, strata: Columns | None
-) -> Rows:
-    exposure, exposure_names = numeric_columns(x, "x", n)
-    if exposure.shape[1] != 1:
-        raise ValueError(f"x has {exposure.shape[1]} columns: give one exposure")
-    covariates, names = (
-        (np.empty((n, 0)), ()) if controls is None else numeric_columns(controls, "controls", n)
-    )
-    groups = label_codes(clusters, "clusters", n)
-    if groups is not None and int(groups.max()) == 0:
-        raise ValueError("clusters has 1 cluster: leave it out, or cluster at a finer level")
-    cells, labels = labelled(strata, "strata", n)
-    indicators = np.eye(len(labels))[cells][:, 1:]
-    return Rows(
-        np.column_stack([np.ones(n), indicators, covariates, exposure]),
-        (
-            "intercept",
-            *(f"stratum {label}" for label in labels[1:]),
-            *(f"controls column {name}" for name in names),
-            "x" if exposure_names == ("x0",) else exposure_names[0],
-        ),
-        groups,
-    )
 
 
 def _contrast(contrast: Contrast, exposure: Vector) -> Contrast:

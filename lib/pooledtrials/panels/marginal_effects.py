@@ -18,8 +18,16 @@ import statsmodels.api as sm
 from scipy import optimize, special
 from statsmodels.tools.sm_exceptions import PerfectSeparationWarning
 
-from pooledtrials.arguments import Codes, Matrix, Vector
+from pooledtrials.arguments import (
+    Codes,
+    Columns,
+    Matrix,
+    Vector,
+    label_codes,
+    numeric_columns,
+)
 from pooledtrials.clusters import cluster_sums, small_sample_factor
+from pooledtrials.panels.coding import labelled
 from pooledtrials.panels.independence import independent, variation
 from pooledtrials.results import Estimate
 
@@ -71,6 +79,33 @@ class Rows:
         factor = small_sample_factor(self.covariance, n, p, groups, debiased=True)
         error = float(np.sqrt(factor * sums @ sums))
         return Estimate(method, value, error, self.covariance, n, self.dof)
+
+
+def regression_rows(
+    n: int, x: Columns, controls: Columns | None, clusters: Columns | None, strata: Columns | None
+) -> Rows:
+    """Check the arguments of a regression of n rows and lay out its columns."""
+    exposure, exposure_names = numeric_columns(x, "x", n)
+    if exposure.shape[1] != 1:
+        raise ValueError(f"x has {exposure.shape[1]} columns: give one exposure")
+    covariates, names = (
+        (np.empty((n, 0)), ()) if controls is None else numeric_columns(controls, "controls", n)
+    )
+    groups = label_codes(clusters, "clusters", n)
+    if groups is not None and int(groups.max()) == 0:
+        raise ValueError("clusters has 1 cluster: leave it out, or cluster at a finer level")
+    cells, labels = labelled(strata, "strata", n)
+    indicators = np.eye(len(labels))[cells][:, 1:]
+    return Rows(
+        np.column_stack([np.ones(n), indicators, covariates, exposure]),
+        (
+            "intercept",
+            *(f"stratum {label}" for label in labels[1:]),
+            *(f"controls column {name}" for name in names),
+            "x" if exposure_names == ("x0",) else exposure_names[0],
+        ),
+        groups,
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -89,6 +89,11 @@ def largest_multiple(r2_exposure_j: float) -> float:
     return math.inf if r2_exposure_j == 0 else (1 - r2_exposure_j) / r2_exposure_j
 
 
+def as_strong_as(multiple: float, name: str) -> str:
+    """The comparison in words."""
+    return f"as strong as {name}" if multiple == 1 else f"{multiple:g} times as strong as {name}"
+
+
 def group_share(outcome: Vector, group: Matrix, others: Matrix) -> float:
     """Partial R2 of a group of columns with one outcome, given other columns."""
     left = residuals(outcome, others)

@@ -18,6 +18,7 @@ from pooledtrials.selection.omitted_variables import (
     long_error,
     worst_f,
 )
+from pooledtrials.selection.robustness import robustness_of
 from pooledtrials.selection.short_regression import Fit, ShortRegression, short_regression
 
 Array = npt.NDArray[np.float64]
@@ -75,8 +76,8 @@ def contours(
     benchmarks: pd.DataFrame | None = None,
     *,
     quantity: str = "estimate",
-    limit_exposure: float = 0.4,
-    limit_outcome: float = 0.4,
+    limit_exposure: float | None = None,
+    limit_outcome: float | None = None,
     points: int = 101,
     direction: str = "towards zero",
     level: float = 0.95,
@@ -91,7 +92,8 @@ def contours(
         `RegressionSensitivity.benchmarks` has them.
     quantity : ``"estimate"`` or ``"t value"`` of `adjusted_estimate`, ``"lower limit"`` or ``"upper
         limit"`` of `adjusted_interval`
-    limit_exposure, limit_outcome : largest shares shown, below 1 for the exposure
+    limit_exposure, limit_outcome : largest shares shown, below 1 for the exposure; without, a
+        quarter more than the robustness value and every benchmark
     points : grid points on each axis
     direction : of the adjustment, for the estimate and t
     level : of interval and t quantile
@@ -104,7 +106,12 @@ def contours(
     short = short_regression(fit)
     choice(quantity, "quantity", QUANTITIES)
     choice(direction, "direction", DIRECTIONS)
-    x, y = grid(limit_exposure, limit_outcome, points)
+    least = robustness_of(short.f, 0.0)[0]
+    x, y = grid(
+        limit_exposure or roomy("r2_exposure", benchmarks, least),
+        limit_outcome or roomy("r2_outcome", benchmarks, least),
+        points,
+    )
     at = _quantity(short, quantity, direction, fraction(level, "level"))
     marked = mark(benchmarks, at)
     threshold = 0.0
@@ -163,6 +170,12 @@ def grid(limit_exposure: float, limit_outcome: float, points: int) -> tuple[Arra
     if points < 2:
         raise ValueError(f"points is {points}: give 2 or more")
     return np.linspace(0, limit_exposure, points), np.linspace(0, limit_outcome, points)
+
+
+def roomy(share: str, benchmarks: pd.DataFrame | None, least: float) -> float:
+    """A limit with room for all benchmarks, and for ``least``."""
+    largest = least if benchmarks is None else float(np.nanmax([least, *benchmarks[share]]))
+    return min(1.25 * max(largest, 0.01), 0.95)
 
 
 def mark(benchmarks: pd.DataFrame | None, at: Callable[[Array, Array], Array]) -> pd.DataFrame:

@@ -72,6 +72,13 @@ class Centred:
         """Residual degrees of freedom of a regression on the controls and one more column."""
         return self.nobs - self.absorbed - len(self.names) - 1
 
+    @property
+    def instrument(self) -> Vector:
+        """The instrument, or a ValueError if none was given."""
+        if self.z is None:
+            raise ValueError("z is None: give one instrument")
+        return self.z
+
     def chosen(self, group: Sequence[str]) -> tuple[Matrix, Matrix]:
         """The controls of a group, and the others."""
         inside = np.array([name in group for name in self.names], dtype=bool)

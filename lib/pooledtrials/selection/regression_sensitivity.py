@@ -12,6 +12,7 @@ import pandas as pd
 from pooledtrials.arguments import Columns, choice, fraction
 from pooledtrials.selection.benchmarks import (
     ConfounderStrength,
+    as_strong_as,
     benchmark_bound,
     covariate_shares,
     largest_multiple,
@@ -103,18 +104,15 @@ class RegressionSensitivity:
         ]
         sign = np.sign(self.fit.coefficient)
         for _, row in self.benchmarks.iterrows():
+            name = as_strong_as(row["multiple"], row["benchmark"])
             if np.isnan(row["r2_exposure"]):
-                words.append(
-                    f"No confounder could be {row['multiple']:g} times as strong as"
-                    f" {row['benchmark']}."
-                )
+                words.append(f"No confounder could be {name}.")
                 continue
             left = "of the same sign" if sign * row["estimate"] > 0 else "of no or the other sign"
             holds = "excludes" if row["low"] > 0 or row["high"] < 0 else "holds"
             words.append(
-                f"A confounder {row['multiple']:g} times as strong as {row['benchmark']} would"
-                f" leave {row['estimate']:.4g}, {left}, and the {100 * self.level:g} % interval"
-                f" {holds} zero."
+                f"A confounder {name} would leave {row['estimate']:.4g}, {left}, and the"
+                f" {100 * self.level:g} % interval {holds} zero."
             )
         return " ".join(words)
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Protocol, TypeAlias, runtime_checkable
 
 from scipy import stats
@@ -99,7 +100,7 @@ class ShortRegression:
         """
         if level is None:
             return 0.0
-        quantile = float(stats.t.isf((1 - fraction(level, "level")) / 2, self.long_dof))
+        quantile = t_quantile(fraction(level, "level"), self.long_dof)
         return quantile * self.inference_error / self.standard_error / math.sqrt(self.dof - 1)
 
 
@@ -153,6 +154,12 @@ def short_regression(fit: Fit, inference: Fit | None = None) -> ShortRegression:
         )
     label = str(getattr(inference, "covariance", "clustered"))
     return ShortRegression(coefficient, error, dof, inference_error, inference_dof, label)
+
+
+@lru_cache(maxsize=64)
+def t_quantile(level: float, dof: float) -> float:
+    """Two-sided quantile; kept, since contours ask for the same one at every point."""
+    return float(stats.t.isf((1 - level) / 2, dof))
 
 
 def _numbers(fit: Fit, name: str) -> tuple[float, float, float]:

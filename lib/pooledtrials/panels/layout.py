@@ -136,8 +136,8 @@ class Layout:
         """Values less their patient's mean, of the shape of ``values``."""
         return np.asarray(values - self.patient_means(values)[self.patients])
 
-    def keep(self, rows: npt.NDArray[np.bool_]) -> Layout:
-        """The layout of some rows, with patients and clusters coded anew."""
+    def keep(self, rows: npt.NDArray[np.bool_] | Codes) -> Layout:
+        """The layout of some rows, a mask or positions, with patients and clusters coded anew."""
         return replace(
             self,
             y=self.y[rows],

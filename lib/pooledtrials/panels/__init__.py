@@ -10,12 +10,24 @@ from pooledtrials.panels.bias_reduced import BiasReducedEstimate, cr2
 from pooledtrials.panels.bounded_outcome import BoundedOutcome, TwoPart, bounded_outcome
 from pooledtrials.panels.estimate import PanelEstimate
 from pooledtrials.panels.few_clusters import FewClustersReading, few_clusters_reading
+from pooledtrials.panels.follow_up import FollowUp, follow_up
 from pooledtrials.panels.hausman import hausman_test
+from pooledtrials.panels.imputation import Imputations, analyse_imputations, impute
 from pooledtrials.panels.layout import EFFECTS, Layout, layout
+from pooledtrials.panels.lee_bounds import LeeBounds, lee_bounds
 from pooledtrials.panels.meta_analysis import MetaAnalysis, meta_analysis
 from pooledtrials.panels.random_intercept import RandomIntercept, RandomInterceptFit
 from pooledtrials.panels.regressions import METHODS, compare, fit, fit_all
+from pooledtrials.panels.response_model import FollowUpPredictors, follow_up_predictors
+from pooledtrials.panels.rubin import ImputedEstimate, rubin
+from pooledtrials.panels.tipping_point import TippingPoint, tipping_point
 from pooledtrials.panels.variants import VARIANTS
+from pooledtrials.panels.weighted_regression import weighted_regression
+from pooledtrials.panels.weighting import (
+    InverseProbabilityWeights,
+    follow_up_weights,
+    treatment_weights,
+)
 from pooledtrials.panels.wild_bootstrap import (
     WildClusterTest,
     smallest_p_value,
@@ -31,13 +43,21 @@ __all__ = [
     "BiasReducedEstimate",
     "BoundedOutcome",
     "FewClustersReading",
+    "FollowUp",
+    "FollowUpPredictors",
+    "Imputations",
+    "ImputedEstimate",
+    "InverseProbabilityWeights",
     "Layout",
+    "LeeBounds",
     "MetaAnalysis",
     "PanelEstimate",
     "RandomIntercept",
     "RandomInterceptFit",
+    "TippingPoint",
     "TwoPart",
     "WildClusterTest",
+    "analyse_imputations",
     "arm_contrast",
     "bounded_outcome",
     "compare",
@@ -45,10 +65,19 @@ __all__ = [
     "few_clusters_reading",
     "fit",
     "fit_all",
+    "follow_up",
+    "follow_up_predictors",
+    "follow_up_weights",
     "hausman_test",
+    "impute",
     "layout",
+    "lee_bounds",
     "meta_analysis",
+    "rubin",
     "smallest_p_value",
+    "tipping_point",
+    "treatment_weights",
+    "weighted_regression",
     "wild_cluster_set",
     "wild_cluster_test",
 ]

@@ -2,10 +2,10 @@
 
 Strata (trials, or patients as fixed effects) are taken out by subtracting their means, which is
 exact for one factor; controls then by projection (Frisch and Waugh). ``absorbed`` counts the
-intercept or the strata. The classical error divides by ``n - absorbed - p - 1``. Clustered errors
-are CR1, ``G / (G - 1) * (n - 1) / (n - K)``; K counts strata unless every stratum lies within one
-cluster (patients' effects with errors clustered by patient), as linearmodels, reghdfe and fixest
-count them. Robust errors are HC1, ``n / (n - K)``, all strata counted.
+intercept or the strata. The classical error divides by ``n - absorbed - p - 1``, robust ones are
+HC1, ``n / (n - K)`` with everything counted. Clustered ones are CR1, ``G / (G - 1) * (n - 1) /
+(n - K)``, where K leaves strata out if every stratum lies within one cluster, such as patients'
+effects with errors clustered by patient: linearmodels' and Stata's convention.
 """
 
 from __future__ import annotations
@@ -174,8 +174,8 @@ def coefficients(
     if data.clusters is not None:
         covariance, groups = "clustered", int(data.clusters.max()) + 1
         scores = cluster_sums(scores, data.clusters)
-        # nested strata are the clusters' own: one mean is counted for all of them
-        lost -= data.absorbed - 1 if data.nested else 0
+        # strata within clusters use up nothing between them
+        lost -= data.absorbed if data.nested else 0
         dof = groups - 1
     factor = small_sample_factor(covariance, data.nobs, lost, groups, True)
     return found, factor * scores.T @ scores / size**2, covariance, float(dof)

@@ -112,7 +112,9 @@ class AdjustedEstimate:
 
     @property
     def t_value(self) -> float:
-        """Coefficient over standard error."""
+        """Coefficient over standard error; infinite if the confounder leaves no outcome to err."""
+        if self.standard_error == 0:
+            return math.copysign(math.inf, self.coefficient) if self.coefficient else math.nan
         return self.coefficient / self.standard_error
 
     @property

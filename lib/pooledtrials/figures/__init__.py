@@ -3,6 +3,7 @@
 from pooledtrials.figures.designs import answers, expected_strength, flow, timeline
 from pooledtrials.figures.diagrams import causal_diagram, moments, replications
 from pooledtrials.figures.first_stages import by_month, response_weights, wedge
+from pooledtrials.figures.follow_up import follow_up_patterns, tipping_point
 from pooledtrials.figures.forest import forest
 from pooledtrials.figures.results import distributions, intervals, means, shares
 from pooledtrials.figures.sensitivity import exclusion, sensitivity_contours
@@ -22,6 +23,7 @@ __all__ = [
     "exclusion",
     "expected_strength",
     "flow",
+    "follow_up_patterns",
     "forest",
     "intervals",
     "means",
@@ -32,6 +34,7 @@ __all__ = [
     "sensitivity_contours",
     "shares",
     "timeline",
+    "tipping_point",
     "use_style",
     "wedge",
 ]

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from pooledtrials.selection import Contours, ExclusionBreakdown, PlausiblyExogenous
 
 _SMALL = 8
+_MARKERS = tuple(marker for marker in MARKERS if marker not in "o^")
+"""A circle is no confounder, and an upright triangle one beyond the axis."""
 _LINE, _LABEL = 9.5, 90.0
 """Height of a line of small text and width of a label, in points."""
 _BOX = {"boxstyle": "square,pad=0.1", "facecolor": "white", "alpha": 0.8, "linewidth": 0}
@@ -153,7 +155,7 @@ def _benchmarks(result: Contours, ax: Axes) -> None:
     rows = result.benchmarks.sort_values("r2_outcome")
     for i, row in enumerate(rows.itertuples()):
         x, y = 100 * float(row.r2_exposure), 100 * float(row.r2_outcome)
-        marker = ">" if x > right else "^" if y > top else MARKERS[1 + i % 5]
+        marker = ">" if x > right else "^" if y > top else _MARKERS[i % len(_MARKERS)]
         place = (min(x, right), min(y, top))
         ax.plot(*place, marker=marker, color="black", clip_on=False, linestyle="none", zorder=5)
         left = place[0] > 0.6 * right

@@ -40,7 +40,8 @@ class ExclusionBreakdown:
     Attributes
     ----------
     value : |direct effect| up to which ``null`` stays rejected, outcome units per unit of
-        instrument; 0 if it is not rejected in the first place
+        instrument; 0 if it is not rejected in the first place, ``inf`` if no direct effect that
+        was looked up lets it in
     direction : sign of the direct effects that hurt, 0 if all do or it is not known
     share : of the reduced form's size, ``nan`` if that is not known
     null : effect that the conclusion excludes
@@ -60,6 +61,8 @@ class ExclusionBreakdown:
                 f"An effect of {self.null:g} is not rejected even without a direct effect of the"
                 " instrument: there is no conclusion to break down."
             )
+        if math.isinf(self.value):
+            return f"An effect of {self.null:g} stays rejected at every direct effect looked up."
         side = {1: "positive ", -1: "negative ", 0: ""}[self.direction]
         part = "" if math.isnan(self.share) else f", {100 * self.share:.3g} % of the reduced form"
         return (

@@ -12,14 +12,13 @@ The test of b rejects, despite any w this strong, if its classical |t| exceeds
 ``t+ = sqrt(dof) worst_f(r2_outcome, r2_instrument, f*)``, and the set inverts it: what
 Anderson-Rubin accepts with t+ for the critical value. With a classical covariance t+ is one number.
 
-The robustness value at b is that of the coefficient of z in the regression at b. As b moves away
-from the estimate, over zero and on, the squared t first moves to its only maximum and then to the
-first stage's, at infinity; so the least robustness from some b on, in that direction, is at b or
-at infinity: the lesser of that of the regression at b and that of the first stage.
+The robustness value at b is that of the coefficient of z in the regression at b. From some b on,
+away from the estimate, the least is at b itself or at infinity, where the regression is the first
+stage: ``f - f*`` is a concave function of b over a convex one there, so it has no minimum between.
 
 Robust and clustered errors follow the convention of `omitted_variables`, with the design effect of
-the regression at each b. f* then depends on b; the sets are bounded by roots of quartics and
-quadratics, the least robustness is searched for.
+the regression at each b. f* then depends on b, and the sets are bounded by roots of a quartic and
+two quadratics.
 """
 
 from __future__ import annotations
@@ -44,7 +43,6 @@ from pooledtrials.selection.omitted_variables import adjusted_critical_value, wo
 from pooledtrials.selection.robustness import positive_share, robustness_of
 from pooledtrials.selection.short_regression import ShortRegression, t_quantile
 
-_ANGLES = 721
 _NEAR = 1e-6
 
 
@@ -61,7 +59,7 @@ class InstrumentRobustness:
     at_least : whether by ``q`` or more, or by exactly that
     level : confidence level, None if the conclusion is about the point estimate
     weakest : ``"reduced form"`` if the regression at the null is what breaks first, ``"first
-        stage"`` if the instrument's strength is, ``"between"`` if an effect between is
+        stage"`` if the instrument's strength is
     kind : covariance used, if there is a level
     """
 
@@ -118,8 +116,6 @@ def instrument_robustness(
     found = {"reduced form": robustness_of(*_f_at(fit, null, level))}
     if at_least:
         found["first stage"] = robustness_of(*_f_at(fit, math.inf, level))
-        if fit.kind != "classical":
-            found["between"] = _least_between(fit, null, level)
     weakest = min(found, key=lambda name: found[name][0])
     extreme = min(pair[1] for pair in found.values())
     return InstrumentRobustness(found[weakest][0], extreme, q, at_least, level, weakest, fit.kind)
@@ -211,34 +207,6 @@ def _f_at(fit: JustIdentified, b: float, level: float | None) -> tuple[float, fl
     """Partial f of the regression at b, and f*."""
     regression = regression_at(fit, b)
     return regression.f, regression.critical_f(level)
-
-
-def _least_between(fit: JustIdentified, null: float, level: float | None) -> tuple[float, float]:
-    """Least robustness from ``null`` on, away from the estimate, on the circle of effects."""
-    centre, scale = _centre(fit)
-    start = math.atan((null - centre) / scale)
-    stop = math.copysign(math.pi / 2, null - fit.coefficient)
-
-    def robustness(angle: float, which: int) -> float:
-        return robustness_of(*_f_at(fit, centre + scale * math.tan(angle), level))[which]
-
-    # the last angle is the first stage, which the caller has
-    angles = np.linspace(start, stop, _ANGLES)[:-1]
-    step = abs(angles[1] - angles[0])
-    low, high = min(angles), max(angles)
-    least = []
-    for which in (0, 1):
-        values = [robustness(angle, which) for angle in angles]
-        best = angles[int(np.argmin(values))]
-        found = optimize.minimize_scalar(
-            robustness,
-            bounds=(max(best - step, low), min(best + step, high)),
-            args=(which,),
-            method="bounded",
-            options={"xatol": 1e-12},
-        )
-        least.append(min(*values, float(found.fun)))
-    return least[0], least[1]
 
 
 def _centre(fit: JustIdentified) -> tuple[float, float]:

@@ -16,11 +16,13 @@ from pooledtrials.panels.imputation import Imputations, analyse_imputations, imp
 from pooledtrials.panels.layout import EFFECTS, Layout, layout
 from pooledtrials.panels.lee_bounds import LeeBounds, lee_bounds
 from pooledtrials.panels.meta_analysis import MetaAnalysis, meta_analysis
+from pooledtrials.panels.one_stage import OneStage, compare_stages, one_stage
 from pooledtrials.panels.random_intercept import RandomIntercept, RandomInterceptFit
 from pooledtrials.panels.regressions import METHODS, compare, fit, fit_all
 from pooledtrials.panels.response_model import FollowUpPredictors, follow_up_predictors
 from pooledtrials.panels.rubin import ImputedEstimate, rubin
 from pooledtrials.panels.tipping_point import TippingPoint, tipping_point
+from pooledtrials.panels.trial_estimates import by_trial
 from pooledtrials.panels.variants import VARIANTS
 from pooledtrials.panels.weighted_regression import weighted_regression
 from pooledtrials.panels.weighting import (
@@ -51,6 +53,7 @@ __all__ = [
     "Layout",
     "LeeBounds",
     "MetaAnalysis",
+    "OneStage",
     "PanelEstimate",
     "RandomIntercept",
     "RandomInterceptFit",
@@ -60,7 +63,9 @@ __all__ = [
     "analyse_imputations",
     "arm_contrast",
     "bounded_outcome",
+    "by_trial",
     "compare",
+    "compare_stages",
     "cr2",
     "few_clusters_reading",
     "fit",
@@ -73,6 +78,7 @@ __all__ = [
     "layout",
     "lee_bounds",
     "meta_analysis",
+    "one_stage",
     "rubin",
     "smallest_p_value",
     "tipping_point",

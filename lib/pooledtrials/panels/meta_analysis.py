@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -201,7 +201,7 @@ class MetaAnalysis:
 
 
 def meta_analysis(
-    estimates: Columns | Mapping[str, Estimate] | Sequence[Estimate],
+    estimates: Columns | Mapping[Any, Estimate] | Sequence[Estimate],
     standard_errors: Columns | None = None,
     *,
     method: str = "REML",

@@ -1,18 +1,64 @@
-"""One estimate and standard error per trial, in whichever form they come."""
+"""One estimate and standard error per trial: made by any estimator, or given in any form."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, TypeVar
 
+import numpy as np
 import pandas as pd
 
 from pooledtrials.arguments import Columns, one_column, same_index
+from pooledtrials.panels.coding import labelled
+from pooledtrials.panels.interview_rows import used_rows
 from pooledtrials.results import Estimate
+
+E = TypeVar("E", bound=Estimate)
+
+
+def by_trial(
+    estimator: Callable[..., E], trials: Columns, **arguments: Columns | None
+) -> dict[Hashable, E]:
+    """Estimate in each trial alone: the first of two stages.
+
+    Parameters
+    ----------
+    estimator
+        Any function that takes the arguments by name and returns an `Estimate`, such as `fit`, or
+        ``functools.partial(fit, method="pooled")``.
+    trials : (n,) labels
+    **arguments : (n,) or (n, columns), or None
+        What the estimator takes, such as ``y=, x=, patients=, waves=``; each trial's rows of it are
+        passed on.
+
+    Returns
+    -------
+    dict
+        Trial to estimate, in order of appearance; `meta_analysis` takes it.
+
+    Raises
+    ------
+    ValueError
+        For mismatched lengths or indexes, missing labels, and whatever the estimator refuses in a
+        trial, which the message names.
+    """
+    same_index(trials=trials, **arguments)
+    codes, labels = labelled(trials, "trials", np.asarray(trials).size)
+    found = {}
+    for t, label in enumerate(labels):
+        rows = {
+            name: values if values is None else used_rows(values, codes == t, name)
+            for name, values in arguments.items()
+        }
+        try:
+            found[label] = estimator(**rows)
+        except ValueError as error:
+            raise ValueError(f"in trial {label!r}: {error}") from error
+    return found
 
 
 def trial_estimates(
-    estimates: Columns | Mapping[str, Estimate] | Sequence[Estimate],
+    estimates: Columns | Mapping[Any, Estimate] | Sequence[Estimate],
     standard_errors: Columns | None = None,
 ) -> pd.DataFrame:
     """Check per-trial estimates and put them into one frame.

@@ -172,7 +172,7 @@ def response_probability(
     left_out: tuple[str, ...] = ()
     rows = share < 1
     if rows.any():
-        design = _design(predictors[rows], names, cells[rows], cell_names)
+        design = _design(predictors[rows], names, cells[rows], cell_names, where)
         probability[rows] = _fit(event[rows], design, where).fittedvalues
         left_out = design.left_out
     return probability, left_out
@@ -204,7 +204,11 @@ class Design:
 
 
 def _design(
-    predictors: Matrix, names: Sequence[str], cells: Codes, cell_names: Sequence[str]
+    predictors: Matrix,
+    names: Sequence[str],
+    cells: Codes,
+    cell_names: Sequence[str],
+    where: str = "",
 ) -> Design:
     present, own = np.unique(cells, return_inverse=True)
     indicators = (own.reshape(-1)[:, None] == np.arange(present.size)).astype(float)
@@ -214,6 +218,12 @@ def _design(
     scaled = np.where(varies, predictors - predictors.mean(axis=0), 0.0)
     scaled = scaled / np.where(varies, spread, 1.0)
     matrix = np.column_stack([indicators, scaled])
+    needed = present.size + int(varies.sum())
+    if matrix.shape[0] <= needed:
+        raise ValueError(
+            f"predictors has {needed} columns with the intercepts, for {matrix.shape[0]}"
+            f" rows{where}: give fewer"
+        )
     scales = np.linalg.norm(matrix, axis=0)
     kept = independent(matrix, np.where(scales > 0, scales, 1.0))
     words = [cell_names[c] for c in present]
@@ -227,11 +237,6 @@ def _design(
 
 
 def _fit(event: Vector, design: Design, where: str, **covariance: Any) -> Any:
-    n, k = design.matrix.shape
-    if n <= k:
-        raise ValueError(
-            f"predictors has {k} columns with the intercepts, for {n} rows{where}: give fewer"
-        )
     responsible = _separating(event, design)
     if responsible:
         listed = ", ".join(responsible)

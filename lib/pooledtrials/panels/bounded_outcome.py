@@ -170,7 +170,8 @@ def bounded_outcome(
         The largest possible y, 1 for a composite score, 30 for days; effects are in units of y.
     first_part : {"logit", "linear"}
         Of the two-part model. A logit does not exist where a stratum has no zeros, as a trial may
-        whose patients all take a prescribed opioid; a linear probability does.
+        whose patients all take a prescribed opioid; a linear probability does, though what it
+        predicts may leave 0 to 1.
 
     Raises
     ------

@@ -1,0 +1,141 @@
+"""Confidence intervals for an effect that is only known to lie between two estimated bounds.
+
+Such an interval must cover the effect, wherever between the bounds it is, not both bounds. When the
+bounds are far apart it cannot be at both, and one-sided critical values do (1.64 for 95 %); when
+they meet, two-sided ones are needed (1.96) [imbens2004confidence] [stoye2009more]. Both intervals
+here take bounds that are asymptotically normal. A largest or smallest of several estimates is not:
+see `intersection_bounds`.
+"""
+
+from __future__ import annotations
+
+import math
+
+from scipy import optimize, stats
+
+from pooledtrials.arguments import finite, fraction
+from pooledtrials.confidence_set import ConfidenceSet
+
+_FAR = 38.0  # standard errors beyond which a normal probability is 0 or 1 to the last digit
+
+
+def imbens_manski_interval(
+    lower: float, lower_error: float, upper: float, upper_error: float, *, level: float = 0.95
+) -> ConfidenceSet:
+    """Imbens and Manski's interval, ``[lower - C se_lower, upper + C se_upper]``.
+
+    C solves ``Phi(C + width / max(se)) - Phi(-C) = level`` [imbens2004confidence]. Its coverage is
+    uniform in the width if the estimated bounds cannot cross, as worst-case bounds cannot
+    [stoye2009more]. Bounds that cross are taken to have width zero, which makes C largest; the set
+    is empty if they cross by more than sampling error.
+
+    Parameters
+    ----------
+    lower, upper : estimated bounds
+    lower_error, upper_error : their standard errors, 0 for a bound that is known
+    level : confidence level, for the effect and not for the whole identified set
+
+    Raises
+    ------
+    ValueError
+        For bounds that are not finite or errors that are negative.
+    """
+    _check(lower, lower_error, upper, upper_error)
+    level = fraction(level, "level")
+    largest = max(lower_error, upper_error)
+    if largest == 0:
+        return _interval(lower, upper, level)
+    width = max(upper - lower, 0.0) / largest
+
+    def excess(c: float) -> float:
+        return float(stats.norm.cdf(c + width) - stats.norm.cdf(-c)) - level
+
+    c = float(optimize.brentq(excess, 0.0, _FAR))
+    return _interval(lower - c * lower_error, upper + c * upper_error, level)
+
+
+def stoye_interval(
+    lower: float,
+    lower_error: float,
+    upper: float,
+    upper_error: float,
+    correlation: float,
+    *,
+    level: float = 0.95,
+    threshold: float = 0.0,
+) -> ConfidenceSet:
+    """Stoye's interval, the shortest that covers at both ends given the bounds' correlation.
+
+    ``[lower - c se_lower, upper + d se_upper]`` with (c, d) least in total length such that the
+    effect is covered with the given probability both when it equals the lower bound and when it
+    equals the upper one, the two estimates being jointly normal. An estimated width of at most
+    ``threshold`` is taken to be zero, which keeps coverage where the bounds can cross (his third
+    interval: the threshold must shrink with the sample, but more slowly than the errors). Empty if
+    its ends cross [stoye2009more].
+
+    Parameters
+    ----------
+    lower, lower_error, upper, upper_error, level : as in `imbens_manski_interval`
+    correlation : of the two estimates, -1 to 1
+    threshold : widths not told apart from zero, in units of the bounds
+
+    Raises
+    ------
+    ValueError
+        For unusable numbers.
+    """
+    _check(lower, lower_error, upper, upper_error)
+    level = fraction(level, "level")
+    if not -1 <= finite(correlation, "correlation") <= 1:
+        raise ValueError(f"correlation is {correlation!r}: give a number from -1 to 1")
+    if finite(threshold, "threshold") < 0:
+        raise ValueError(f"threshold is {threshold!r}: give a number of at least 0")
+    width = upper - lower if upper - lower > threshold else 0.0
+    one_sided = float(stats.norm.ppf(level))
+    if lower_error == 0 or upper_error == 0:
+        # the known bound always covers, which leaves a one-sided problem for the other
+        return _interval(lower - one_sided * lower_error, upper + one_sided * upper_error, level)
+    covariance = [[1.0, -correlation], [-correlation, 1.0]]
+
+    def missed(own: float, other: float, error: float) -> float:
+        """Shortfall of coverage at the bound whose own margin is ``own``."""
+        point = [min(own, _FAR), min(other + width / error, _FAR)]
+        found = stats.multivariate_normal.cdf(point, cov=covariance, allow_singular=True)
+        return level - float(found)
+
+    def least(c: float) -> float:
+        """The smallest upper margin that a lower margin of ``c`` allows, infinite if none does."""
+
+        def worst(d: float) -> float:
+            return max(missed(c, d, upper_error), missed(d, c, lower_error))
+
+        if worst(_FAR) > 0:
+            return math.inf
+        return (
+            float(optimize.brentq(worst, one_sided - 1e-9, _FAR))
+            if worst(one_sided) > 0
+            else (one_sided)
+        )
+
+    def length(c: float) -> float:
+        return lower_error * c + upper_error * min(least(c), _FAR)
+
+    two_sided = float(stats.norm.ppf((1 + level) / 2))
+    # a margin beyond the two-sided one is never needed on both sides, nor ever the shortest
+    found = optimize.minimize_scalar(
+        length, bounds=(one_sided, two_sided + 1.0), method="bounded", options={"xatol": 1e-8}
+    )
+    c = min((float(found.x), one_sided, two_sided), key=length)
+    return _interval(lower - c * lower_error, upper + least(c) * upper_error, level)
+
+
+def _check(lower: float, lower_error: float, upper: float, upper_error: float) -> None:
+    for name, value in (("lower", lower), ("upper", upper)):
+        finite(value, name)
+    for name, value in (("lower_error", lower_error), ("upper_error", upper_error)):
+        if finite(value, name) < 0:
+            raise ValueError(f"{name} is {value!r}: give a standard error of at least 0")
+
+
+def _interval(low: float, high: float, level: float) -> ConfidenceSet:
+    return ConfidenceSet(((low, high),) if low <= high else (), level)

@@ -31,6 +31,7 @@ from pooledtrials.panels.independence import COLLINEAR, independent
 from pooledtrials.panels.interview_rows import cell_codes, patient_codes
 from pooledtrials.results import Test
 
+_ROUNDING = 1e-6  # of linear programmes, in standard deviations
 _CONVERGED = 1e-12  # of the deviance, so that coefficients do not depend on where the search began
 
 
@@ -163,10 +164,11 @@ def response_probability(
     share = cell_shares(event, cells)
     never = share == 0
     if never.any():
-        name = cell_names[int(cells[never][0])]
+        cell = int(cells[never][0])
+        whose = "" if len(cell_names) == 1 else f" of {cell_names[cell]}"
         raise ValueError(
-            f"no row of {name} has the event{where}: none stands for the others, so leave its"
-            f" {int((cells == cells[never][0]).sum())} rows out"
+            f"no row{whose} has the event: none stands for the others, so leave its"
+            f" {int((cells == cell).sum())} rows out"
         )
     probability = np.ones(event.size)
     left_out: tuple[str, ...] = ()
@@ -252,11 +254,21 @@ def _fit(event: Vector, design: Design, where: str, **covariance: Any) -> Any:
 def _separating(event: Vector, design: Design) -> tuple[str, ...]:
     """Columns of a combination that is never below 0 with the event and never above it without."""
     signed = np.where(event > 0, 1.0, -1.0)[:, None] * design.matrix
-    found = optimize.linprog(
-        -signed.sum(axis=0), A_ub=-signed, b_ub=np.zeros(event.size), bounds=(-1, 1), method="highs"
-    )
-    if -found.fun <= 1e-6 * event.size:
+    n, k = signed.shape
+    total, nothing = signed.sum(axis=0), np.zeros(n)
+    found = optimize.linprog(-total, A_ub=-signed, b_ub=nothing, bounds=(-1, 1), method="highs")
+    if -found.fun <= _ROUNDING * n:
         return ()
-    predictors = zip(design.columns, np.abs(found.x), range(found.x.size), strict=True)
-    named = [name for name, size, j in predictors if size > 1e-6 and j >= design.cells]
-    return tuple(named)
+    # of all such combinations the one with the smallest sum of coefficients, which has few columns
+    price = np.where(np.arange(k) < design.cells, 0.0, 1.0)
+    smallest = optimize.linprog(
+        np.tile(price, 2),
+        A_ub=np.hstack([-signed, signed]),
+        b_ub=nothing,
+        A_eq=[[*total, *-total]],
+        b_eq=[-found.fun],
+        method="highs",
+    )
+    size = np.abs(smallest.x[:k] - smallest.x[k:])
+    used = (size > _ROUNDING * size.max()) & (price > 0)
+    return tuple(name for name, use in zip(design.columns, used, strict=True) if use)

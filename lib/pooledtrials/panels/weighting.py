@@ -210,7 +210,7 @@ def _weights(
     left_out: dict[str, tuple[str, ...]] = {}
     for b, block in enumerate(block_names):
         rows = blocks == b
-        where = f" in {block}"
+        where = f" in {block}" if len(block_names) > 1 else ""
         below[rows], missing = response_probability(
             event[rows], matrix[rows], names, cells[rows], cell_names, where
         )

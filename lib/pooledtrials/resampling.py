@@ -75,3 +75,70 @@ def _arrangements(kinds: Codes) -> Iterator[tuple[int, ...]]:
     counts = [(int(k), int((kinds == k).sum())) for k in np.unique(kinds)]
     for places in fill(tuple(range(kinds.size)), counts):
         yield tuple(places[i] for i in range(kinds.size))
+
+
+def randomized_units(z: Matrix, cell: Codes, units: Codes) -> tuple[Matrix, Codes]:
+    """Assignment and stratum of each randomized unit, which all of its rows must share.
+
+    Parameters
+    ----------
+    z : (n, k) assignment of each row
+    cell : (n,) stratum of each row
+    units : (n,) codes 0, ..., G - 1 of the units that were randomized
+
+    Returns
+    -------
+    (G, k) and (G,) arrays
+
+    Raises
+    ------
+    ValueError
+        If assignment or stratum varies within a unit.
+    """
+    first = np.empty(int(units.max()) + 1, dtype=np.intp)
+    first[units[::-1]] = np.arange(units.size)[::-1]
+    for name, array in (("z", z), ("strata", cell[:, None])):
+        mixed = np.unique(units[(array != array[first[units]]).any(axis=1)]).size
+        if mixed:
+            raise ValueError(
+                f"{name} varies within {mixed} clusters, but clusters are the units that were"
+                " randomized: leave clusters out if individuals were"
+            )
+    return z[first], cell[first]
+
+
+def sign_blocks(groups: int, draws: int, weights: str, seed: Seed) -> tuple[Iterator[Matrix], str]:
+    """Multipliers and words as in `sign_patterns`, a block of draws at a time.
+
+    Random ones are never all in memory, and are not those of `sign_patterns` for the same seed.
+    """
+    points = 6 if weights == "webb" else 2
+    if points**groups <= draws:
+        every, words = sign_patterns(groups, draws, weights, seed)
+        width = _block_width(groups)
+        return (every[i : i + width] for i in range(0, len(every), width)), words
+    generator = np.random.default_rng(seed)
+    return _drawn_blocks(groups, draws, weights, generator), f"{draws} {weights} draws"
+
+
+def _drawn_blocks(
+    groups: int, draws: int, weights: str, generator: np.random.Generator
+) -> Iterator[Matrix]:
+    """Signs from single random bits; Webb's points from small integers."""
+    half = np.sqrt(np.array([0.5, 1.0, 1.5]))
+    points = np.concatenate([-half, half])
+    width = _block_width(groups)
+    for i in range(0, draws, width):
+        rows = min(width, draws - i)
+        if weights == "webb":
+            drawn = generator.integers(0, 6, size=(rows, groups), dtype=np.uint8)
+            yield np.asarray(points[drawn], dtype=float)
+        else:
+            packed = generator.integers(0, 256, size=(rows, -(-groups // 8)), dtype=np.uint8)
+            bits = np.unpackbits(packed, axis=1, count=groups)
+            yield np.asarray(bits * 2.0 - 1.0, dtype=float)
+
+
+def _block_width(groups: int) -> int:
+    """Draws in a block, so that some copies of it fit the cache."""
+    return max(1, 100_000 // groups)

@@ -108,10 +108,15 @@ def _patient_slopes(data: Layout, columns: Design, options: Options) -> PanelEst
     with warnings.catch_warnings():
         # MixedLM warns of a boundary when a variance is below 0.01 in whatever units.
         warnings.filterwarnings("ignore", "The MLE may be on the boundary", ConvergenceWarning)
-        # Its first choice, BFGS, leaves the region where the likelihood is defined.
-        result = MixedLM(
+        # Its first choice, BFGS, can leave the region where the likelihood is defined; L-BFGS does
+        # not, but stops a thousandth short of the variances, and BFGS goes the rest of the way.
+        model = MixedLM(
             data.y / scale_y, columns.levels / lengths, groups=data.patients, exog_re=slopes
-        ).fit(reml=options.reml, method="lbfgs")
+        )
+        near = model.fit(reml=options.reml, method="lbfgs")
+        result = model.fit(
+            reml=options.reml, method="bfgs", start_params=near.params_object, gtol=1e-8
+        )
     if not result.converged:
         raise ValueError(
             "slopes='patients' finds no maximum of the likelihood, mostly since patients have too"

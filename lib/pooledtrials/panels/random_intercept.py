@@ -35,6 +35,7 @@ from pooledtrials.arguments import (
     label_codes,
     numeric_columns,
     one_column,
+    same_index,
 )
 from pooledtrials.clusters import cluster_sums
 from pooledtrials.panels.independence import independent
@@ -120,6 +121,7 @@ class RandomIntercept:
             For missing values, mismatched lengths, columns that are linear combinations of others,
             fewer than two patients, or no patient with two rows.
         """
+        same_index(X=X, patients=patients)
         columns, names = numeric_columns(X, "X")
         n, p = columns.shape
         if p == 0:

@@ -14,12 +14,12 @@ bound.
 Robust and clustered errors
 ---------------------------
 The first formula holds as it is, with the *classical* ``se``, and so do partial R2 and the
-robustness value of a point estimate. The second is about classical errors. The authors' software
-says of robust errors that they belong into inference only, that a delta method would be needed, and
-ignores them. Here, a convention of this library: the *design effect* (inference over classical
-error) of the short regression is taken to be that of the long one. It is right if the confounder
-is as alike within clusters as are exposure and outcome after the controls; if it is more so, the
-error is too long, if less, too short (tests/selection measures both).
+robustness value of a point estimate. The second is about classical errors. The authors' R package
+takes classical errors throughout: robust ones, it notes, belong into inference only, where they
+would need a delta method. Here, a convention of this library: the *design effect* (inference over
+classical error) of the short regression is taken to be that of the long one. It is right if the
+confounder is as alike within clusters as are exposure and outcome after the controls; if it is more
+so, the error is too long, if less, too short (tests/selection measures both).
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ stage: ``f - f*`` is a concave function of b over a convex one there, so it has 
 
 Robust and clustered errors follow the convention of `omitted_variables`, with the design effect of
 the regression at each b. f* then depends on b, and the sets are bounded by roots of a quartic and
-two quadratics.
+a quadratic.
 """
 
 from __future__ import annotations
@@ -223,7 +223,7 @@ def _scaled_boundaries(
 
     With ``C`` and ``V`` the classical and the inference variance at b: while the worst r2_outcome
     is the bound, ``m^2 = A C + B V + 2 sqrt(A B C V)``, squared once more a quartic; where it is
-    inside, ``m^2 = a C + B' V``; and where one gives way to the other, ``V / C`` is a constant.
+    inside, ``m^2 = a C + B' V``. Where one gives way to the other, the bound on m is continuous.
     """
     classical, dof = _classical(fit)
     centre, scale = _centre(fit)
@@ -240,7 +240,6 @@ def _scaled_boundaries(
     gap = moment**2 - at_bound
     equations = [
         moment**2 - lost * (z * own + spread * other),
-        y * spread * other - z * (1 - y) * own,
         gap**2 - product if y * z * (1 - y) > 0 else gap,
     ]
     roots = np.concatenate([equation.roots() for equation in equations])

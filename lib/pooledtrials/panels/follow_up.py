@@ -143,7 +143,7 @@ def follow_up(
         tests[label] = equal_follow_up_test(units.held, units.arm, units.clusters, label)
     tests[EVERY_TRIAL] = together(list(tests.values()))
     shares, of_arm, patterns, differences = (
-        pd.concat(table) for table in zip(*tables, strict=True)
+        pd.concat(table).sort_index() for table in zip(*tables, strict=True)
     )
     return FollowUp(shares, of_arm, patterns, differences, tests)
 

@@ -238,8 +238,9 @@ def _fill(
     whole = np.where(np.isnan(form.values), np.nanmin(form.values, axis=0), form.values)
     if np.isnan(form.values[:, kept]).any():
         whole[:, kept] = chained_equations(form.values[:, kept], cycles, donors, generator)
-    for j in np.flatnonzero(np.isnan(form.values).any(axis=0)):
-        column = form.columns[j]
+    for j, column in enumerate(form.columns):
+        if column.source not in filled:
+            continue
         for rows, patients in form.rows_to_fill(j):
             filled[column.source][rows, column.place] = whole[patients, j]
 

@@ -47,7 +47,8 @@ class InverseProbabilityWeights:
     stabilised : whether there is a numerator
     truncated : rows whose weight was moved to a percentile
     balance : per predictor the standardised difference ``before`` and ``after`` weighting, within
-        trials and waves: those seen less all planned, or treated less untreated
+        trials and waves: those seen less all planned, or treated less untreated; what is in the
+        numerator too is left unbalanced, for the analysis to condition on
     left_out : per trial, the predictors that say nothing there (constant, or implied by others)
     """
 

@@ -33,7 +33,11 @@ def sign_patterns(groups: int, draws: int, weights: str, seed: Seed) -> tuple[Ma
 def assignments(
     z: Matrix, cell: Codes, draws: int, generator: np.random.Generator
 ) -> tuple[Codes, bool]:
-    """Rows of z permuted within strata: all distinct ones, or random draws."""
+    """(draws, units) rows of z, each from the unit's own stratum; and whether all are there.
+
+    All distinct assignments if there are at most ``draws``, the actual one among them, or random
+    permutations within strata.
+    """
     _, kind = np.unique(z, axis=0, return_inverse=True)
     kind = kind.reshape(-1)
     members = [np.flatnonzero(cell == c) for c in range(int(cell.max()) + 1)]
@@ -48,10 +52,11 @@ def assignments(
     if count <= draws:
         options = [list(_arrangements(kind[rows])) for rows in members]
         every = np.empty((count, z.shape[0]), dtype=np.intp)
-        representative = {int(t): int(np.flatnonzero(kind == t)[0]) for t in np.unique(kind)}
+        # each kind's row is taken from the stratum: z may have been centred within strata
+        row_of = [dict(zip(kind[rows].tolist(), rows.tolist(), strict=True)) for rows in members]
         for i, parts in enumerate(itertools.product(*options)):
-            for rows, part in zip(members, parts, strict=True):
-                every[i, rows] = [representative[t] for t in part]
+            for rows, part, own in zip(members, parts, row_of, strict=True):
+                every[i, rows] = [own[t] for t in part]
         return every, True
     drawn = np.empty((draws, z.shape[0]), dtype=np.intp)
     for rows in members:

@@ -332,6 +332,25 @@ def test_robust_and_clustered_errors_are_those_of_the_instruments_part(card, car
         assert_allclose(both.critical_f(0.95), found.critical_f(0.95), rtol=1e-9)
 
 
+def test_two_panel_fits_are_as_good_as_the_data(grunfeld):
+    """Within estimates of the panels part, classical and clustered, say what strata do here."""
+    from pooledtrials import panels
+
+    args = (grunfeld["inv"], grunfeld["value"], grunfeld["firm"], grunfeld["year"])
+    fits = [
+        panels.fit(*args, grunfeld[["capital"]], effects="none", covariance=covariance)
+        for covariance in ("classical", "clustered")
+    ]
+    found = short_regression(*fits)
+    want = regression_sensitivity(
+        grunfeld["inv"], grunfeld["value"], grunfeld[["capital"]],
+        clusters=grunfeld["firm"], strata=grunfeld["firm"],
+    ).fit  # fmt: skip
+    assert found.covariance == want.covariance == "clustered"
+    for name in ("coefficient", "standard_error", "dof", "inference_error", "inference_dof"):
+        assert_allclose(getattr(found, name), getattr(want, name), rtol=1e-9)
+
+
 def coverage(icc_confounder: float, replications: int = 600) -> tuple[float, float, float]:
     """Coverage of the scaled and of the classical interval, and mean ratio of errors.
 

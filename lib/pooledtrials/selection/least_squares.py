@@ -5,7 +5,8 @@ exact for one factor; controls then by projection (Frisch and Waugh). ``absorbed
 intercept or the strata. The classical error divides by ``n - absorbed - p - 1``, robust ones are
 HC1, ``n / (n - K)`` with everything counted. Clustered ones are CR1, ``G / (G - 1) * (n - 1) /
 (n - K)``, where K leaves strata out if every stratum lies within one cluster, such as patients'
-effects with errors clustered by patient: linearmodels' and Stata's convention.
+effects with errors clustered by patient: linearmodels' and Stata's convention. With many small
+strata HC1 is inconsistent [stock2008heteroskedasticity]: cluster by stratum then.
 """
 
 from __future__ import annotations

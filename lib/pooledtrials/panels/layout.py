@@ -208,7 +208,6 @@ def layout(
         (np.empty((n, 0)), ()) if controls is None else numeric_columns(controls, "controls", n)
     )
     names = (_name_of(x), *covariate_names)
-    _refuse_useless(outcome, exposure, covariates, names)
     wave, wave_labels = ordered(waves, n)
     trial, trial_labels = labelled(trials, "trials", n)
     person, person_labels = labelled(patients, "patients", n)
@@ -220,6 +219,7 @@ def layout(
     groups = label_codes(clusters, "clusters", n)
     if groups is not None:
         refuse_split(person, person_labels, groups)
+    _refuse_useless(outcome, exposure, covariates, names)
     return Layout(
         y=outcome,
         x=exposure,

@@ -8,6 +8,7 @@ stands as the contrast to bounds, which need neither.
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,11 @@ import numpy as np
 import pandas as pd
 import statsmodels.api as sm
 from scipy import stats
+from statsmodels.tools.sm_exceptions import (
+    ConvergenceWarning,
+    PerfectSeparationError,
+    PerfectSeparationWarning,
+)
 
 from pooledtrials.arguments import (
     Codes,
@@ -238,12 +244,17 @@ class _Probit:
 
 def _probit(kept: Vector, w: Matrix) -> _Probit:
     model: Any = sm.Probit(kept, w)
-    try:
-        fit = model.fit(disp=0, tol=1e-12, maxiter=100)
-    except (np.linalg.LinAlgError, sm.tools.sm_exceptions.PerfectSeparationError) as error:
-        raise ValueError("selected is predicted perfectly by x, controls and z") from error
-    if not fit.mle_retvals["converged"]:
-        raise ValueError("selected is predicted almost perfectly: the probit does not converge")
+    failures = (PerfectSeparationWarning, ConvergenceWarning)
+    with warnings.catch_warnings():
+        for failure in failures:  # statsmodels goes on with coefficients that mean nothing
+            warnings.simplefilter("error", failure)
+        try:
+            fit = model.fit(disp=0, tol=1e-12, maxiter=100)
+        except (np.linalg.LinAlgError, PerfectSeparationError, *failures) as error:
+            raise ValueError(
+                "selected is predicted (almost) perfectly by x, controls and z: there is no probit"
+                " of it; drop what predicts it"
+            ) from error
     g = np.asarray(fit.params)
     return _Probit(g, np.asarray(fit.cov_params()), np.asarray(model.score_obs(g)))
 

@@ -54,9 +54,9 @@ def numeric_columns(
         array = _numbers(array, name)
     if array.ndim not in (1, 2) or (name in ("y", "x") and array.ndim == 2 and not array.shape[1]):
         raise ValueError(f"{name} has shape {array.shape}: give (n,) or (n, columns)")
-    matrix = array.astype(float).reshape(array.shape[0], -1 if array.size else 0)
-    if array.ndim == 2:
-        matrix = array.astype(float)
+    matrix = array.astype(float)
+    if array.ndim == 1:
+        matrix = matrix[:, None] if array.size else matrix.reshape(0, 0)
     if n is not None and matrix.shape[0] != n:
         raise ValueError(
             f"{name} has {matrix.shape[0]} rows but y has {n}: give one row per observation"

@@ -20,7 +20,7 @@ G = np.repeat(np.arange(12), 5)
 
 NOT_DATA = {
     "stock_yogo_critical_value", "t_test_rejection", "tf_critical_value", "worst_case_size",
-    "joint_moments", "trial_instruments",
+    "joint_moments", "null_test", "robust_set", "trial_instruments",
 }  # fmt: skip
 SPECIAL = {"two_sample_tsls", "by_trial", "pooled_first_stage"}
 FUNCTIONS = {

@@ -26,9 +26,8 @@ from pooledtrials.instruments import (
     partial_out,
     tsls,
 )
+from pooledtrials.instruments.acceptance import acceptance_strength, acceptance_table
 from pooledtrials.instruments.conditional import (
-    acceptance_strength,
-    acceptance_table,
     chi2_or_f_isf,
     conditional_p_value,
     critical_value,
@@ -300,17 +299,28 @@ def test_conditional_law_runs_from_chi2_k_to_chi2_1(dof):
     assert_allclose(conditional_p_value(5.0, 1e9, 4), stats.chi2.sf(5.0, 1), rtol=1e-6)
 
 
-def test_acceptance_table_and_critical_values_agree():
-    for k in (2, 5, 12):
-        table = acceptance_table(0.05, k)
-        start = chi2_or_f_isf(0.05, k)
+@pytest.mark.parametrize("dof", [None, 25.0, 1700.0])
+@pytest.mark.parametrize("alpha", [0.01, 0.05, 0.5])
+def test_acceptance_strength_inverts_the_critical_value(alpha, dof):
+    """Two searches that share nothing but the law itself."""
+    for k in (2, 5, 12, 60):
+        for q in (1e-3, 0.4, 3.0, 50.0, 1e4):
+            c = critical_value(alpha, q, k, dof)
+            assert_allclose(acceptance_strength(q + c, alpha, k, dof), q, atol=1e-11 * (1 + q))
+        weak = chi2_or_f_isf(alpha, k, dof)
+        assert acceptance_strength(weak, alpha, k, dof) == 0.0
+        assert acceptance_strength(weak / 2, alpha, k, dof) == 0.0
+
+
+@pytest.mark.parametrize("dof", [None, 1700.0])
+def test_acceptance_table(dof):
+    for k in (1, 2, 5, 12):
+        table = acceptance_table(0.05, k, dof)
+        start = chi2_or_f_isf(0.05, k, dof)
         largest = np.concatenate([start + np.geomspace(1e-3, 1e3, 40), [1e4]])
-        want = [acceptance_strength(m, 0.05, k) for m in largest]
-        assert_allclose(table(largest), want, atol=2e-6)
+        want = [acceptance_strength(m, 0.05, k, dof) for m in largest]
+        assert_allclose(table(largest), want, atol=1e-6)
         assert table(np.array([start - 0.1]))[0] == 0
-        for q in (0.0, 3.0, 50.0):
-            c = critical_value(0.05, q, k)
-            assert_allclose(acceptance_strength(q + c, 0.05, k), q, atol=1e-8)
 
 
 def naive_statistics(y, x, z, controls, clusters, b):

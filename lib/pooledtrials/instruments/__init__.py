@@ -46,12 +46,14 @@ from pooledtrials.instruments.robust_sets import (
     conditional_lr_set,
     j_set,
     kleibergen_set,
+    robust_set,
 )
 from pooledtrials.instruments.robust_tests import (
     anderson_rubin_test,
     conditional_lr_test,
     j_test_at,
     kleibergen_test,
+    null_test,
 )
 from pooledtrials.instruments.specification_tests import (
     durbin_wu_hausman_test,
@@ -111,12 +113,14 @@ __all__ = [
     "kleibergen_test",
     "liml",
     "liml_overidentification_test",
+    "null_test",
     "ols",
     "partial_out",
     "pooled_first_stage",
     "randomization_set",
     "randomization_test",
     "rank_lm_test",
+    "robust_set",
     "sargan_test",
     "stock_yogo_critical_value",
     "t_test_rejection",

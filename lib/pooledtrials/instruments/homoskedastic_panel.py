@@ -32,6 +32,11 @@ INTERVAL: Final = 1
 TWO_RAYS: Final = 2
 WHOLE_LINE: Final = 3
 
+# by whether the quadratic has real roots, opens upwards, and is positive where it has none
+_CODES: Final = np.array(
+    [WHOLE_LINE, EMPTY, WHOLE_LINE, EMPTY, TWO_RAYS, TWO_RAYS, INTERVAL, INTERVAL], dtype=np.int8
+)
+
 
 @dataclass(frozen=True, eq=False)
 class QuadraticSets:
@@ -100,11 +105,8 @@ class Invariants:
 def invariants(gram: Array, sigma: Array, k: int) -> Invariants:
     """What does not depend on the null: the roots of ``det(A - m sigma) = 0``."""
     det_sigma = _determinant(sigma)
-    trace = (
-        gram[..., 0, 0] * sigma[..., 1, 1]
-        + gram[..., 1, 1] * sigma[..., 0, 0]
-        - 2 * gram[..., 0, 1] * sigma[..., 0, 1]
-    ) / det_sigma
+    (a11, a12, a22), (s11, s12, s22) = _entries(gram), _entries(sigma)
+    trace = (a11 * s22 + a22 * s11 - 2 * a12 * s12) / det_sigma
     if k == 1:  # A has rank one: rounding must not give it a second root
         return Invariants(trace, np.zeros_like(trace))
     determinant = np.maximum(_determinant(gram) / det_sigma, 0.0)
@@ -121,11 +123,10 @@ def score_statistic(gram: Array, sigma: Array, beta0: npt.ArrayLike) -> Array:
 def strength_statistic(gram: Array, sigma: Array, beta0: npt.ArrayLike) -> Array:
     """QT at ``beta0``: T is the combination of (y, x) independent of the null residual."""
     b = np.asarray(beta0, dtype=float)
-    inverse = _adjugate(sigma)  # times 1 / det sigma, divided out below
-    # direction sigma^-1 (b, 1)'
-    w0 = inverse[..., 0, 0] * b + inverse[..., 0, 1]
-    w1 = inverse[..., 1, 0] * b + inverse[..., 1, 1]
-    top = gram[..., 0, 0] * w0**2 + 2 * gram[..., 0, 1] * w0 * w1 + gram[..., 1, 1] * w1**2
+    (a11, a12, a22), (s11, s12, s22) = _entries(gram), _entries(sigma)
+    # direction sigma^-1 (b, 1)', times det sigma, which is divided out below
+    w0, w1 = s22 * b - s12, s11 - s12 * b
+    top = a11 * w0**2 + 2 * a12 * w0 * w1 + a22 * w1**2
     return np.asarray(top / (w0 * b + w1) / _determinant(sigma))
 
 
@@ -191,7 +192,8 @@ def lm_bounds(roots: Invariants, critical: float) -> tuple[Array, Array, npt.NDA
 
 def quadratic_sets(m: Array) -> QuadraticSets:
     """{b: (1, -b) m (1, -b)' <= 0}."""
-    c0, half, c2 = m[..., 0, 0], -m[..., 0, 1], m[..., 1, 1] + 0.0  # no negative zero
+    c0, off, c2 = _entries(m)
+    half, c2 = -off, c2 + 0.0  # no negative zero
     # The sign of the discriminant decides between whole line and two rays; a double root that
     # rounding makes real (k = 1: A has rank one) is a hole of no width, not a piece.
     discriminant = half**2 - c0 * c2
@@ -201,24 +203,22 @@ def quadratic_sets(m: Array) -> QuadraticSets:
         one, two = pivot / c2, c0 / pivot
         lower, upper = np.minimum(one, two), np.maximum(one, two)
     # linear (c2 = 0): a half line, whose other root is infinite on the right side; or constant
-    never = np.where(c2 == 0, c0 > 0, c2 > 0)
-    code = np.where(real, np.where(c2 >= 0, INTERVAL, TWO_RAYS), np.where(never, EMPTY, WHOLE_LINE))
-    return QuadraticSets(code.astype(np.int8), lower, upper)
+    never = (c2 > 0) | ((c2 == 0) & (c0 > 0))
+    return QuadraticSets(_CODES[4 * real + 2 * (c2 >= 0) + never], lower, upper)
 
 
 def _form(matrix: Array, b: npt.ArrayLike) -> Array:
     """a'Ma with a = (1, -b)."""
-    b = np.asarray(b, dtype=float)
-    return np.asarray(matrix[..., 0, 0] - 2 * b * matrix[..., 0, 1] + b * b * matrix[..., 1, 1])
+    at: Array = np.asarray(b, dtype=float)[()]
+    first, off, last = _entries(matrix)
+    return first - 2 * at * off + at * at * last
 
 
 def _determinant(m: Array) -> Array:
-    return np.asarray(m[..., 0, 0] * m[..., 1, 1] - m[..., 0, 1] * m[..., 1, 0])
+    first, off, last = _entries(m)
+    return first * last - off * off
 
 
-def _adjugate(m: Array) -> Array:
-    rows = [
-        np.stack([m[..., 1, 1], -m[..., 0, 1]], axis=-1),
-        np.stack([-m[..., 1, 0], m[..., 0, 0]], axis=-1),
-    ]
-    return np.stack(rows, axis=-2)
+def _entries(m: Array) -> tuple[Array, Array, Array]:
+    """The three entries of symmetric 2 x 2 matrices; numbers, ten times faster, of a single one."""
+    return m[..., 0, 0][()], m[..., 0, 1][()], m[..., 1, 1][()]

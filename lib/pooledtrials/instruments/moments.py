@@ -23,7 +23,8 @@ small-sample factor (``debiased=False``). Debiased, p + k above becomes p.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -71,13 +72,13 @@ class Moments:
         """Number of instruments, k."""
         return int(self.first_stage.shape[-1])
 
-    @property
+    @cached_property
     def gram(self) -> npt.NDArray[np.float64]:
         """(..., 2, 2) cross products of (y, x) projected on the instruments."""
         pair = np.stack([self.reduced_form, self.first_stage], axis=-2)
-        return pair @ np.swapaxes(pair, -1, -2)
+        return np.asarray(pair @ np.swapaxes(pair, -1, -2))
 
-    @property
+    @cached_property
     def error_covariance(self) -> npt.NDArray[np.float64]:
         """(..., 2, 2) covariance of the errors: of the classical ``omega``, ``kron(this, I)``."""
         base = self.residual_gram if self.form == "wald" else self.residual_gram + self.gram
@@ -115,36 +116,44 @@ def joint_moments(
     """
     choice(covariance, "covariance", COVARIANCES)
     choice(form, "form", FORMS)
-    n, p, k = data.nobs, data.n_partialled, data.n_instruments
-    reduced_form, first_stage = data.q.T @ data.y, data.q.T @ data.x
-    residuals = np.column_stack([data.y_residual, data.x_residual])
-    gram = residuals.T @ residuals
-    dof = float(data.dof)
+    k, dof, label = data.n_instruments, float(data.dof), covariance
     if data.clusters is not None:
-        label, groups = "clustered", refuse_few_clusters(data)
-        dof = float(groups - 1)
-    else:
-        label = covariance
-    if label == "classical":
-        omega = np.empty((2, 2, k, k))  # replaced below by the matrix that closed forms use
-    else:
-        errors = residuals if form == "wald" else np.column_stack([data.y, data.x])
-        if label == "HC3":
-            if form == "score":
-                raise ValueError(
-                    "covariance is 'HC3' with form 'score', but HC3 is defined on regression"
-                    " residuals: use form='wald' or covariance='robust'"
-                )
-            errors = errors / (1 - _leverage(data))[:, None]
-        lost = p + (k if form == "wald" else 0)
-        meat = score_meat(data.q, errors, data.clusters)
-        omega = meat * small_sample_factor(label, n, lost, data.n_clusters, debiased)
+        label, dof = "clustered", float(refuse_few_clusters(data) - 1)
+    classical = label == "classical"
+    omega = np.empty((2, 2, k, k)) if classical else _row_covariance(data, label, form, debiased)
     moments = Moments(
-        reduced_form, first_stage, omega, gram, n, p, dof, label, form, debiased
-    )  # fmt: skip
-    if label == "classical":
-        return replace(moments, omega=moments.error_covariance[:, :, None, None] * np.eye(k))
+        data.reduced_form,
+        data.first_stage,
+        omega,
+        data.residual_gram,
+        data.nobs,
+        data.n_partialled,
+        dof,
+        label,
+        form,
+        debiased,
+    )
+    if classical:
+        np.multiply.outer(moments.error_covariance, np.eye(k), out=omega)
     return moments
+
+
+def _row_covariance(
+    data: Partialled, label: str, form: str, debiased: bool
+) -> npt.NDArray[np.float64]:
+    """``omega`` where rows or clusters have variances of their own."""
+    columns = (data.y_residual, data.x_residual) if form == "wald" else (data.y, data.x)
+    errors = np.column_stack(columns)
+    if label == "HC3":
+        if form == "score":
+            raise ValueError(
+                "covariance is 'HC3' with form 'score', but HC3 is defined on regression"
+                " residuals: use form='wald' or covariance='robust'"
+            )
+        errors = errors / (1 - _leverage(data))[:, None]
+    lost = data.n_partialled + (data.n_instruments if form == "wald" else 0)
+    factor = small_sample_factor(label, data.nobs, lost, data.n_clusters, debiased)
+    return factor * score_meat(data.q, errors, data.clusters)
 
 
 def score_meat(weights: Matrix, errors: Matrix, clusters: Codes | None) -> Matrix:

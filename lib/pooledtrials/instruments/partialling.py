@@ -2,16 +2,16 @@
 
 One QR factorization of ``[1, strata, controls, z, x, y]`` gives the residuals, the basis and the
 first stage at once (Frisch and Waugh), and its diagonal says which column is a combination of the
-columns before it.
+columns before it. What is as long as the data is formed when it is asked for (`factorization`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy import linalg
 
 from pooledtrials.arguments import (
     Codes,
@@ -23,6 +23,7 @@ from pooledtrials.arguments import (
     one_column,
     same_index,
 )
+from pooledtrials.instruments.factorization import Factorization, factorize
 
 COLLINEAR: Final = 1e-9
 """A column whose part outside the others is below this share of its variation is collinear."""
@@ -31,52 +32,50 @@ _SHOWN: Final = 5
 
 
 @dataclass(frozen=True, eq=False)
-class Partialled:
-    """One data set after intercept, strata and controls have been partialled out.
+class Factored:
+    """Variables after intercept, strata and controls, split along the instruments.
 
     Attributes
     ----------
-    y, x : (n,) arrays
-        Residuals of outcome and exposure on intercept, strata and controls.
-    q, r : (n, k) and (k, k) arrays
-        The instruments' residuals, in the caller's columns and units, are ``q @ r`` with
-        orthonormal columns ``q`` and upper triangular ``r``.
-    basis : (n, p) array
-        Orthonormal basis of what was partialled out, the intercept included.
-    y_residual, x_residual : (n,) arrays
-        Residuals of the reduced form and of the first stage.
-    raw_y, raw_x : (n,) arrays
-        Outcome and exposure as given.
+    factors : Factorization
+        Its variables are those given, in their order.
     clusters : (n,) array of codes 0, ..., G - 1, or None
     instrument_names : names of the k instruments, ``z0``, ``z1``, ... for unnamed arrays
     """
 
-    y: Vector
-    x: Vector
-    q: Matrix
-    r: Matrix
-    basis: Matrix
-    y_residual: Vector
-    x_residual: Vector
-    raw_y: Vector
-    raw_x: Vector
+    factors: Factorization
     clusters: Codes | None
     instrument_names: tuple[str, ...]
 
     @property
+    def q(self) -> Matrix:
+        """(n, k) orthonormal basis: the instruments' residuals, in the caller's units, are q r."""
+        return self.factors.q
+
+    @property
+    def r(self) -> Matrix:
+        """(k, k) upper triangle that goes with `q`."""
+        return self.factors.r
+
+    @property
+    def basis(self) -> Matrix:
+        """(n, p) orthonormal basis of what was partialled out, the intercept included."""
+        return self.factors.basis
+
+    @property
     def nobs(self) -> int:
         """Rows."""
-        return int(self.y.shape[0])
+        return int(self.factors.packed.shape[0])
 
     @property
     def n_instruments(self) -> int:
         """Instruments, k."""
-        return int(self.q.shape[1])
+        return self.factors.n_instruments
 
     @property
     def n_partialled(self) -> int:
         """Columns partialled out, the intercept included."""
-        return int(self.basis.shape[1])
+        return self.factors.n_partialled
 
     @property
     def n_clusters(self) -> int | None:
@@ -85,8 +84,67 @@ class Partialled:
 
     @property
     def dof(self) -> int:
-        """Residual degrees of freedom of the first stage, ``n - p - k``."""
+        """Residual degrees of freedom of a regression on the instruments, ``n - p - k``."""
         return self.nobs - self.n_partialled - self.n_instruments
+
+
+@dataclass(frozen=True, eq=False)
+class Partialled(Factored):
+    """One data set after intercept, strata and controls have been partialled out.
+
+    Attributes
+    ----------
+    factors : Factorization
+        Of everything, the variables being x and y.
+    clusters, instrument_names : as in `Factored`
+    raw_y, raw_x : (n,) arrays
+        Outcome and exposure as given.
+    """
+
+    raw_y: Vector
+    raw_x: Vector
+
+    @property
+    def x(self) -> Vector:
+        """(n,) exposure less its projection on intercept, strata and controls."""
+        return self.factors.partialled[:, 0]
+
+    @property
+    def y(self) -> Vector:
+        """(n,) outcome less its projection on intercept, strata and controls."""
+        return self.factors.partialled[:, 1]
+
+    @property
+    def x_residual(self) -> Vector:
+        """(n,) residuals of the first stage."""
+        return self.factors.residual[:, 0]
+
+    @property
+    def y_residual(self) -> Vector:
+        """(n,) residuals of the reduced form."""
+        return self.factors.residual[:, 1]
+
+    @property
+    def first_stage(self) -> Vector:
+        """``q'x``, (k,)."""
+        return self.factors.coefficients[:, 0]
+
+    @property
+    def reduced_form(self) -> Vector:
+        """``q'y``, (k,)."""
+        return self.factors.coefficients[:, 1]
+
+    @property
+    def residual_gram(self) -> Matrix:
+        """(2, 2) cross products of the residuals of y and x, in this order."""
+        return self.factors.residual_gram[::-1, ::-1]
+
+    @property
+    def estimate_dof(self) -> float:
+        """Degrees of freedom of a t reference for one coefficient: ``n - p - 1``, or G - 1."""
+        if self.n_clusters is not None:
+            return float(self.n_clusters - 1)
+        return float(self.nobs - self.n_partialled - 1)
 
 
 def partial_out(
@@ -130,36 +188,10 @@ def partial_out(
         " exogenous columns as controls",
         outcome.shape[0],
     )
-    # y last: whatever the outcome is, it cannot make another column look collinear
-    names = {"x": exposure, "y": outcome}
     same_index(y=y, x=x, z=z, controls=controls, clusters=clusters, strata=strata)
-    parts = _factorize(names, z, controls, clusters, strata, "y")
-    return Partialled(
-        y=parts.fitted[:, 1] + parts.residual[:, 1],
-        x=parts.fitted[:, 0] + parts.residual[:, 0],
-        q=parts.q,
-        r=parts.r,
-        basis=parts.basis,
-        y_residual=parts.residual[:, 1],
-        x_residual=parts.residual[:, 0],
-        raw_y=outcome,
-        raw_x=exposure,
-        clusters=parts.clusters,
-        instrument_names=parts.names,
-    )
-
-
-@dataclass(frozen=True, eq=False)
-class Factored:
-    """Variables split into the part on the instruments and the residual, after partialling out."""
-
-    q: Matrix
-    r: Matrix
-    basis: Matrix
-    fitted: Matrix
-    residual: Matrix
-    clusters: Codes | None
-    names: tuple[str, ...]
+    # y last: whatever the outcome is, it cannot make another column look collinear
+    parts = _factor({"x": exposure, "y": outcome}, z, controls, clusters, strata, "y")
+    return Partialled(*parts, raw_y=outcome, raw_x=exposure)
 
 
 def factor_one(
@@ -172,17 +204,17 @@ def factor_one(
     """The checks and the factorization of `partial_out` for one variable, named ``name``."""
     same_index(**{name: variable, "z": z, "controls": controls, "clusters": clusters})
     column = one_column(variable, name, "give one at a time")
-    return _factorize({name: column}, z, controls, clusters, None, name)
+    return Factored(*_factor({name: column}, z, controls, clusters, None, name))
 
 
-def _factorize(
+def _factor(
     variables: dict[str, Vector],
     z: Columns,
     controls: Columns | None,
     clusters: Columns | None,
     strata: Columns | None,
     first: str,
-) -> Factored:
+) -> tuple[Factorization, Codes | None, tuple[str, ...]]:
     n = next(iter(variables.values())).shape[0]
     instruments, names = numeric_columns(z, "z", n)
     if instruments.shape[1] == 0:
@@ -198,16 +230,12 @@ def _factorize(
         )
     indicators = np.empty((n, 0)) if cells is None else np.eye(int(cells.max()) + 1)[cells, 1:]
     p, k = 1 + indicators.shape[1] + covariates.shape[1], instruments.shape[1]
-    if n - p - k < 1:
+    if n < p + k + len(variables):
         raise ValueError(
             f"{first} has {n} rows, too few for {p} columns partialled out (intercept included) and"
-            f" {k} instruments: at least {p + k + 1} are needed; use fewer columns or more rows"
+            f" {k} instruments: at least {p + k + len(variables)} are needed; use fewer columns or"
+            " more rows"
         )
-    labels = [("intercept", "")]
-    labels += [("strata", f"indicator {j + 2}") for j in range(indicators.shape[1])]
-    labels += [("controls", name) for name in covariate_names]
-    labels += [("z", name) for name in names]
-    labels += [(name, "") for name in variables]
     # column order: LAPACK's own, four times faster here than a row-ordered stack
     joined = np.empty((n, p + k + len(variables)), order="F")
     joined[:, 0] = 1.0
@@ -217,35 +245,37 @@ def _factorize(
         start += block.shape[1]
     for j, column in enumerate(variables.values()):
         joined[:, start + j] = column
-    q, r = linalg.qr(joined, mode="economic", overwrite_a=True, check_finite=False)
-    _refuse_degenerate(r, labels)
-    instrument_q = q[:, p : p + k]
-    return Factored(
-        q=instrument_q,
-        r=r[p : p + k, p : p + k],
-        basis=q[:, :p],
-        fitted=instrument_q @ r[p : p + k, p + k :],
-        residual=q[:, p + k :] @ r[p + k :, p + k :],
-        clusters=groups,
-        names=names,
-    )
+    factors = factorize(joined, p, k)
+    blocks = {
+        "intercept": ("",),
+        "strata": [f"indicator {j + 2}" for j in range(indicators.shape[1])],
+        "controls": covariate_names,
+        "z": names,
+        **dict.fromkeys(variables, ("",)),
+    }
+    _refuse_degenerate(factors.triangle, blocks)
+    return factors, groups, names
 
 
-def _refuse_degenerate(r: Matrix, labels: list[tuple[str, str]]) -> None:
+def _refuse_degenerate(r: Matrix, blocks: Mapping[str, Sequence[str]]) -> None:
     """Read constant and collinear columns off the triangular factor."""
-    total = np.sqrt(np.einsum("ij,ij->j", r, r))
-    varying = np.sqrt(np.einsum("ij,ij->j", r[1:], r[1:]))
-    constant = [j for j in range(1, len(labels)) if varying[j] <= COLLINEAR * total[j]]
-    own = np.abs(np.diag(r))
-    collinear = [j for j in range(1, len(labels)) if own[j] <= COLLINEAR * varying[j]]
-    for columns, words, remedy in (
+    squares = r * r
+    varying = squares[1:].sum(axis=0)
+    constant = varying <= COLLINEAR**2 * (varying + squares[0])
+    collinear = np.diagonal(squares) <= COLLINEAR**2 * varying
+    constant[0] = collinear[0] = False  # the intercept, which is meant to be constant
+    if not (constant.any() or collinear.any()):
+        return
+    labels = [(block, name) for block, names in blocks.items() for name in names]
+    for found, words, remedy in (
         (constant, "constant (the intercept is always partialled out)", "drop it"),
         (collinear, "a linear combination of the columns before it", ""),
     ):
+        columns = [int(j) for j in np.flatnonzero(found)]
         if not columns:
             continue
         argument = labels[columns[0]][0]
-        found = [labels[j][1] for j in columns if labels[j][0] == argument]
+        same = [labels[j][1] for j in columns if labels[j][0] == argument]
         remedies = {
             "strata": "controls already tell the strata apart; drop one of the two",
             "controls": "drop it (or the strata or controls that span it)",
@@ -254,6 +284,6 @@ def _refuse_degenerate(r: Matrix, labels: list[tuple[str, str]]) -> None:
             " nothing for an instrument to do",
             "y": "exposure, instruments and controls explain it exactly; check the columns",
         }
-        which = "" if argument in ("x", "y") else f" column {', '.join(found[:_SHOWN])}"
-        count = f" ({len(found)} columns)" if len(found) > 1 else ""
+        which = "" if argument in ("x", "y") else f" column {', '.join(same[:_SHOWN])}"
+        count = f" ({len(same)} columns)" if len(same) > 1 else ""
         raise ValueError(f"{argument}{which}{count} is {words}: {remedy or remedies[argument]}")

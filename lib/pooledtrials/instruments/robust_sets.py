@@ -18,11 +18,8 @@ import numpy.typing as npt
 from pooledtrials.arguments import Columns, choice, fraction
 from pooledtrials.confidence_set import ConfidenceSet, whole_line
 from pooledtrials.instruments import homoskedastic_panel as panel
-from pooledtrials.instruments.conditional import (
-    acceptance_strength,
-    chi2_or_f_isf,
-    conditional_p_value,
-)
+from pooledtrials.instruments.acceptance import acceptance_strength
+from pooledtrials.instruments.conditional import chi2_or_f_isf, conditional_p_value
 from pooledtrials.instruments.inversion import accepted_on_circle
 from pooledtrials.instruments.moments import Moments, joint_moments
 from pooledtrials.instruments.partialling import partial_out

@@ -71,20 +71,21 @@ def two_sample_tsls(
     """
     one = factor_one(y, z_of_y, "y", controls_of_y, clusters_of_y)
     two = factor_one(x, z_of_x, "x", controls_of_x, clusters_of_x)
-    k = one.q.shape[1]
-    if two.q.shape[1] != k:
+    k = one.n_instruments
+    if two.n_instruments != k:
         raise ValueError(
-            f"z_of_x has {two.q.shape[1]} columns and z_of_y {k}: give the same instruments in both"
+            f"z_of_x has {two.n_instruments} columns and z_of_y {k}: give the same instruments in"
+            " both"
         )
     # everything in the outcome sample's orthonormal coordinates, where M is the identity
     g, vg, dof_y = _regression(one, one.r)
     p, vp, dof_x = _regression(two, one.r)
     omega = np.zeros((2, 2, k, k))
     omega[0, 0], omega[1, 1] = vg, vp
-    gram = np.diag([float(np.sum(one.residual**2)), float(np.sum(two.residual**2))])
-    n = one.q.shape[0] + two.q.shape[0]
+    gram = np.diag([float(part.factors.residual_gram[0, 0]) for part in (one, two)])
+    n = one.nobs + two.nobs
     moments = Moments(
-        g, p, omega, gram, n, one.basis.shape[1], min(dof_y, dof_x), "robust", "wald", True
+        g, p, omega, gram, n, one.n_partialled, min(dof_y, dof_x), "robust", "wald", True
     )  # fmt: skip
     if one.clusters is not None or two.clusters is not None:
         moments = replace(moments, covariance="clustered")
@@ -103,15 +104,14 @@ def two_sample_tsls(
 def _regression(part: Factored, to: Matrix) -> tuple[Vector, Matrix, float]:
     """Coefficients of the instruments times ``to``, their covariance, degrees of freedom."""
     n, k = part.q.shape
-    residual = part.residual[:, 0]
+    residual = part.factors.residual[:, 0]
     scores = part.q * residual[:, None]
     groups = None
     if part.clusters is not None:
         scores = cluster_sums(scores, part.clusters)
         groups = scores.shape[0]
-    lost = part.basis.shape[1] + k
+    lost = part.n_partialled + k
     factor = small_sample_factor("robust" if groups is None else "clustered", n, lost, groups, True)
     turn = to @ linalg.solve_triangular(part.r, np.eye(k))
-    coefficients = part.q.T @ part.fitted[:, 0]
     dof = float(n - lost if groups is None else groups - 1)
-    return turn @ coefficients, factor * turn @ (scores.T @ scores) @ turn.T, dof
+    return turn @ part.factors.coefficients[:, 0], factor * turn @ (scores.T @ scores) @ turn.T, dof

@@ -12,11 +12,8 @@ import numpy.typing as npt
 from scipy import stats
 
 from pooledtrials.instruments import homoskedastic_panel as panel
-from pooledtrials.instruments.conditional import (
-    acceptance_table,
-    chi2_or_f_isf,
-    conditional_p_value,
-)
+from pooledtrials.instruments.acceptance import acceptance_table
+from pooledtrials.instruments.conditional import chi2_or_f_isf, conditional_p_value
 from pooledtrials.instruments.effective_f import effective_f_statistic
 from pooledtrials.instruments.estimators import sandwich_meat
 from pooledtrials.instruments.robust_panel import statistics_at

@@ -11,12 +11,12 @@ from pooledtrials.instruments.effective_f import EffectiveF
 from pooledtrials.instruments.estimators import (
     estimates,
     fuller,
-    jive,
     k_class,
     liml,
     ols,
     tsls,
 )
+from pooledtrials.instruments.jackknife import jive
 from pooledtrials.instruments.moments import Moments, joint_moments
 from pooledtrials.instruments.noncompliance import (
     ComplierShares,

@@ -23,6 +23,7 @@ small-sample factor (``debiased=False``). Debiased, p + k above becomes p.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -30,7 +31,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from pooledtrials.arguments import Codes, Matrix, choice
+from pooledtrials.arguments import Codes, Matrix, Vector, choice
 from pooledtrials.clusters import cluster_sums, small_sample_factor
 from pooledtrials.instruments.partialling import Partialled
 
@@ -166,6 +167,26 @@ def score_meat(weights: Matrix, errors: Matrix, clusters: Codes | None) -> Matri
     if clusters is not None:
         scores = cluster_sums(scores, clusters)
     return np.ascontiguousarray((scores.T @ scores).reshape(2, k, 2, k).transpose(0, 2, 1, 3))
+
+
+def score_error(
+    data: Partialled, instrument: Vector, residual: Vector, covariance: str, debiased: bool
+) -> float:
+    """Standard deviation of ``sum_i h_i e_i`` for one instrument h, made or given.
+
+    Divided by ``|h'x|`` it is the standard error of ``h'y / h'x``. One coefficient and what was
+    partialled out count as lost, ``p + 1``.
+    """
+    lost = data.n_partialled + 1
+    if data.clusters is None and covariance == "classical":
+        variance = float(residual @ residual) / (data.nobs - (lost if debiased else 0))
+        return math.sqrt(variance * float(instrument @ instrument))
+    scores = (instrument * residual)[:, None]
+    if data.clusters is not None:
+        scores = cluster_sums(scores, data.clusters)
+    label = "robust" if data.clusters is None else "clustered"
+    factor = small_sample_factor(label, data.nobs, lost, data.n_clusters, debiased)
+    return math.sqrt(factor * float(np.sum(scores**2)))
 
 
 def refuse_few_clusters(data: Partialled) -> int:

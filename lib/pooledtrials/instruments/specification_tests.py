@@ -55,7 +55,7 @@ def sargan_test(
     k = data.n_instruments
     if k == 1:
         return Test.not_applicable("Sargan", _AGREE, one_instrument_reason())
-    reduced, stage = data.q.T @ data.y, data.q.T @ data.x
+    reduced, stage = data.reduced_form, data.first_stage
     b = float(stage @ reduced) / float(stage @ stage)
     moment, residual = reduced - b * stage, data.y - b * data.x
     value = data.nobs * float(moment @ moment) / float(residual @ residual)
@@ -117,10 +117,7 @@ def gmm(
     """Two-step efficient GMM, whose criterion is Hansen's J. HC0 or CR0 errors as ``ivreg2``."""
     data = partial_out(y, x, z, controls, clusters, strata)
     b, _, error = _two_step(data)
-    dof = data.nobs - data.n_partialled - 1
-    if data.n_clusters is not None:
-        dof = data.n_clusters - 1
-    return Estimate("two-step GMM", b, error, _label(data), data.nobs, dof)
+    return Estimate("two-step GMM", b, error, _label(data), data.nobs, data.estimate_dof)
 
 
 def durbin_wu_hausman_test(
@@ -211,7 +208,7 @@ def _two_step(data: Partialled) -> tuple[float, float, float]:
     """Efficient GMM estimate, criterion and standard error."""
     if data.clusters is not None:
         refuse_few_clusters(data)
-    reduced, stage = data.q.T @ data.y, data.q.T @ data.x
+    reduced, stage = data.reduced_form, data.first_stage
     first = float(stage @ reduced) / float(stage @ stage)
     weight = _meat(data.q, data.y - first * data.x, data)
     b, value = _criterion(reduced, stage, weight)

@@ -8,7 +8,7 @@ GROUPS_TEST := $(GROUPS_BOOK) --group test --group oracles --group data
 export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
 
-.PHONY: help book serve lab execute test lint site clean lock data bench
+.PHONY: help book serve lab execute test lint site clean lock data studies bench
 
 help:  ## say what each command does
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -46,6 +46,9 @@ bench: .venv/.bench  ## time the library against its peers, as ratios (a few min
 data: .venv/.test  ## rebuild the shipped data from their sources
 	$(BIN)/python data/help/build.py
 	$(BIN)/python data/six/build.py
+
+studies: .venv/.test  ## run the simulations whose tables the book ships (an hour or more)
+	for script in data/studies/build_*.py; do $(BIN)/python $$script || exit 1; done
 
 lock: .venv/.book  ## pin every dependency (UPGRADE=--upgrade: at its newest version)
 	$(BIN)/uv pip compile pyproject.toml $(GROUPS_TEST) --group lab --group peers --universal \

@@ -133,8 +133,11 @@ class Ledger:
         n = influence.shape[0]
         if clusters is not None:
             influence = cluster_sums(influence, clusters)
-        # QR rather than a Cholesky factor: many of the estimates are linear combinations of others
-        root: Matrix = np.asarray(np.linalg.qr(influence, mode="r")).T / n
+        # the symmetric root of the covariance does not depend on the order of rows; by singular
+        # values and not eigenvalues, so that constants keep an error of zero to rounding
+        triangle = np.asarray(np.linalg.qr(influence, mode="r"))
+        _, singular, right = np.linalg.svd(triangle, full_matrices=False)
+        root: Matrix = (right.T * singular) @ right / n
         values = flat @ np.array([item.value for item in self.items])
         return Candidates(values, flat @ root, influence.shape[0])
 

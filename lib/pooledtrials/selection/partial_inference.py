@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import math
 
-from scipy import optimize, stats
+from scipy import optimize, special, stats
 
 from pooledtrials.arguments import finite, fraction
 from pooledtrials.confidence_set import ConfidenceSet
 
 _FAR = 38.0  # standard errors beyond which a normal probability is 0 or 1 to the last digit
+_WIDEST = 8.0  # a margin as wide as this misses once in a thousand million million times
 
 
 def imbens_manski_interval(
@@ -75,7 +76,8 @@ def stoye_interval(
 
     Parameters
     ----------
-    lower, lower_error, upper, upper_error, level : as in `imbens_manski_interval`
+    lower, lower_error, upper, upper_error : as in `imbens_manski_interval`
+    level : confidence level for the effect, above one half
     correlation : of the two estimates, -1 to 1
     threshold : widths not told apart from zero, in units of the bounds
 
@@ -85,7 +87,8 @@ def stoye_interval(
         For unusable numbers.
     """
     _check(lower, lower_error, upper, upper_error)
-    level = fraction(level, "level")
+    if fraction(level, "level") <= 0.5:
+        raise ValueError(f"level is {level!r}: give a confidence level above one half")
     if not -1 <= finite(correlation, "correlation") <= 1:
         raise ValueError(f"correlation is {correlation!r}: give a number from -1 to 1")
     if finite(threshold, "threshold") < 0:
@@ -95,38 +98,40 @@ def stoye_interval(
     if lower_error == 0 or upper_error == 0:
         # the known bound always covers, which leaves a one-sided problem for the other
         return _interval(lower - one_sided * lower_error, upper + one_sided * upper_error, level)
-    covariance = [[1.0, -correlation], [-correlation, 1.0]]
 
-    def missed(own: float, other: float, error: float) -> float:
-        """Shortfall of coverage at the bound whose own margin is ``own``."""
-        point = [min(own, _FAR), min(other + width / error, _FAR)]
-        found = stats.multivariate_normal.cdf(point, cov=covariance, allow_singular=True)
-        return level - float(found)
+    def covered(c: float, d: float) -> float:
+        """Least probability of covering the effect, at either bound, with margins c and d."""
+        at_lower = _both_below(c, d + width / upper_error, -correlation)
+        at_upper = _both_below(d, c + width / lower_error, -correlation)
+        return min(at_lower, at_upper)
 
     def least(c: float) -> float:
         """The smallest upper margin that a lower margin of ``c`` allows, infinite if none does."""
-
-        def worst(d: float) -> float:
-            return max(missed(c, d, upper_error), missed(d, c, lower_error))
-
-        if worst(_FAR) > 0:
+        if covered(c, one_sided) >= level:
+            return one_sided
+        if covered(c, _FAR) < level:
             return math.inf
-        return (
-            float(optimize.brentq(worst, one_sided - 1e-9, _FAR))
-            if worst(one_sided) > 0
-            else (one_sided)
-        )
+        return float(optimize.brentq(lambda d: covered(c, d) - level, one_sided, _FAR))
 
     def length(c: float) -> float:
         return lower_error * c + upper_error * min(least(c), _FAR)
 
-    two_sided = float(stats.norm.ppf((1 + level) / 2))
-    # a margin beyond the two-sided one is never needed on both sides, nor ever the shortest
     found = optimize.minimize_scalar(
-        length, bounds=(one_sided, two_sided + 1.0), method="bounded", options={"xatol": 1e-8}
+        length, bounds=(one_sided, _WIDEST), method="bounded", options={"xatol": 1e-9}
     )
-    c = min((float(found.x), one_sided, two_sided), key=length)
+    c = min((float(found.x), one_sided), key=length)
     return _interval(lower - c * lower_error, upper + least(c) * upper_error, level)
+
+
+def _both_below(h: float, k: float, correlation: float) -> float:
+    """P(X <= h, Y <= k) of standard normals, h and k positive, by Owen's T function."""
+    if abs(correlation) > 1 - 1e-12:
+        a, b = special.ndtr(h), special.ndtr(k)
+        return float(min(a, b) if correlation > 0 else a + b - 1)
+    root = math.sqrt(1 - correlation**2)
+    tail = special.owens_t(h, (k / h - correlation) / root)
+    tail += special.owens_t(k, (h / k - correlation) / root)
+    return float((special.ndtr(h) + special.ndtr(k)) / 2 - tail)
 
 
 def _check(lower: float, lower_error: float, upper: float, upper_error: float) -> None:

@@ -10,9 +10,11 @@ from numpy.testing import assert_allclose
 
 from pooledtrials.instruments import (
     anderson_rubin_set,
+    conditional_lr_set,
     conditional_lr_test,
     estimates,
     first_stage,
+    kleibergen_test,
     tf_test,
     two_step_set,
     weak_instrument_report,
@@ -51,6 +53,45 @@ def test_printed_and_as_a_frame(several):
     }  # fmt: skip
     row = frame[(frame["section"] == "test") & (frame["item"] == "Anderson-Rubin")].iloc[0]
     assert row["p_value"] == report.tests[0].p_value
+
+
+@pytest.mark.parametrize("columns", [["nearc4"], ["nearc2", "nearc4"]])
+@pytest.mark.parametrize("covariance", ["classical", "robust"])
+def test_the_printed_report_fits_a_page_and_loses_no_word(card, columns, covariance):
+    report = weak_instrument_report(
+        card["lwage"], card["educ"], card[columns], card[CARD_4], covariance=covariance, level=0.9
+    )
+    text = str(report)
+    assert max(map(len, text.splitlines())) <= 88
+    assert not any(line != line.rstrip() for line in text.splitlines())
+    words = " ".join(text.split())
+    for part in (*report.tests, report.first_stage.f_test, report.wald, report.first_stage):
+        said = part.reading() if part is report.first_stage else str(part)
+        assert " ".join(said.split()) in words
+    for name, found in report.sets.items():
+        assert f"{name}: {found}" in words
+    assert ("1 instrument," in words) == (len(columns) == 1)
+    # what goes on in a further line hangs in deeper than what starts one
+    assert any(line.startswith("      ") for line in text.splitlines())
+
+
+def test_too_few_clusters_for_the_rank_statistic_are_named_and_not_guessed_at():
+    """Five clusters, three instruments: AR and K exist, the conditional test does not."""
+    g = np.random.default_rng(0)
+    n = 60
+    clusters, z, v = np.arange(n) % 5, g.normal(size=(n, 3)), g.normal(size=n)
+    x = z @ [0.5, 0.2, 0.1] + v
+    data = (0.5 * x + v + g.normal(size=n), x, z, None, clusters)
+    report = weak_instrument_report(*data)
+    conditional = next(t for t in report.tests if t.name == "conditional likelihood ratio")
+    assert not conditional.applicable
+    assert "5 clusters" in conditional.reason
+    assert set(report.sets) == {"Anderson-Rubin", "Kleibergen K", "Andrews two-step"}
+    assert list(report.curves().columns) == ["effect", "AR", "K", "Wald"]
+    for function in (conditional_lr_test, conditional_lr_set):
+        with pytest.raises(ValueError, match="clusters does not allow the conditional likelihood"):
+            function(*data)
+    assert np.isfinite(kleibergen_test(*data).p_value)
 
 
 def test_curves_cross_alpha_at_the_sets_end_points(several):

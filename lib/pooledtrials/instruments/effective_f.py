@@ -14,32 +14,41 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
 from pooledtrials.arguments import Matrix, Vector, choice, fraction
+from pooledtrials.instruments.largest import largest_value
 from pooledtrials.instruments.moments import Moments
 
 _ANGLES = 361
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class EffectiveF:
     """The effective F with what its critical values need.
 
     Attributes
     ----------
     statistic : effective F
-    tsls_bias, liml_bias : largest relative Nagar bias B of either estimator, times concentration
     moments : the moments it was computed from
     """
 
     statistic: float
-    tsls_bias: float
-    liml_bias: float
     moments: Moments
+
+    @cached_property
+    def tsls_bias(self) -> float:
+        """Largest Nagar bias B of 2SLS relative to the benchmark, times the concentration."""
+        return _worst_ratio(self.moments.omega, None)
+
+    @cached_property
+    def liml_bias(self) -> float:
+        """The same of LIML."""
+        return _worst_ratio(self.moments.omega, self.moments.residual_gram)
 
     def critical_value(
         self, tau: float = 0.10, alpha: float = 0.05, estimator: str = "tsls"
@@ -55,7 +64,9 @@ class EffectiveF:
         fraction(tau, "tau")
         fraction(alpha, "alpha")
         choice(estimator, "estimator", ("tsls", "liml", "simplified"))
-        bias = {"tsls": self.tsls_bias, "liml": self.liml_bias, "simplified": 1.0}[estimator]
+        bias = 1.0
+        if estimator != "simplified":
+            bias = self.tsls_bias if estimator == "tsls" else self.liml_bias
         return patnaik_critical_value(self.moments.omega[1, 1], bias / tau, alpha)
 
 
@@ -64,13 +75,7 @@ def effective_f(moments: Moments) -> EffectiveF:
 
     Classical, it is the ordinary F and its critical values those of homoskedasticity.
     """
-    sigma = moments.residual_gram
-    return EffectiveF(
-        float(effective_f_statistic(moments)),
-        _worst_ratio(moments.omega, None),
-        _worst_ratio(moments.omega, sigma),
-        moments,
-    )
+    return EffectiveF(float(effective_f_statistic(moments)), moments)
 
 
 def effective_f_statistic(moments: Moments) -> npt.NDArray[np.float64]:
@@ -121,13 +126,4 @@ def _worst_ratio(omega: npt.NDArray[np.float64], sigma: Matrix | None) -> float:
         worst = np.maximum(np.abs(trace_n - roots[:, 0]), np.abs(trace_n - roots[:, -1]))
         return np.asarray(worst / np.sqrt(np.trace(s1, axis1=1, axis2=2) * trace2))
 
-    angles = np.linspace(-math.pi / 2, math.pi / 2, _ANGLES)
-    values = ratio(angles)
-    width = angles[1] - angles[0]
-    # the three best neighbourhoods, zoomed into until their width is that of rounding
-    centres = angles[np.argsort(values)[-3:]]
-    for _ in range(16):
-        near = centres[:, None] + width * np.linspace(-1, 1, 9)
-        values = ratio(near.ravel()).reshape(near.shape)
-        centres, width = near[np.arange(3), values.argmax(axis=1)], width / 4
-    return float(values.max())
+    return largest_value(ratio, -math.pi / 2, math.pi / 2, _ANGLES)

@@ -17,7 +17,6 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 from numpy.polynomial import chebyshev
-from scipy import optimize
 
 from pooledtrials.confidence_set import ConfidenceSet
 from pooledtrials.instruments.robust_panel import Circle, arc_to_line
@@ -76,7 +75,7 @@ def circle_roots(
     to_between = chebyshev.chebvander(between, _DEGREE)
     edges = np.linspace(-math.pi / 2, math.pi / 2, _FIRST_PANELS + 1)
     low, high = edges[:-1], edges[1:]
-    roots: list[float] = []
+    brackets: list[tuple[float, float]] = []
     unresolved = 0.0
     while low.size:
         middle, half = (low + high) / 2, (high - low) / 2
@@ -94,14 +93,14 @@ def circle_roots(
         for i in np.flatnonzero(~without_root & (converged | too_narrow)):
             if not converged[i]:
                 unresolved = max(unresolved, float(2 * half[i]))
-            found = _panel_roots(coefficients[i], values[i], points[i])
-            roots += [_refine(function, a, b) for a, b in found]
+            brackets += _panel_roots(coefficients[i], values[i], points[i])
         split = ~without_root & ~converged & ~too_narrow
         low, high = (
             np.concatenate([low[split], middle[split]]),
             np.concatenate([middle[split], high[split]]),
         )
-    return sorted({r if r <= math.pi / 2 else r - math.pi for r in roots}), unresolved
+    roots = _refined(function, np.array(brackets)) if brackets else np.empty(0)
+    return sorted({float(r) if r <= math.pi / 2 else float(r) - math.pi for r in roots}), unresolved
 
 
 def _panel_roots(coefficients: Array, values: Array, points: Array) -> list[tuple[float, float]]:
@@ -123,14 +122,27 @@ def _panel_roots(coefficients: Array, values: Array, points: Array) -> list[tupl
     return [(float(at[i]), float(at[i + 1])) for i in change]
 
 
-def _refine(function: Callable[[Array], Array], low: float, high: float) -> float:
-    def scalar(angle: float) -> float:
-        return float(function(np.array([angle]))[0])
-
-    f_low, f_high = scalar(low), scalar(high)
-    if f_low * f_high > 0:  # the interpolant's sign at a point between near-double roots was wrong
-        return low if abs(f_low) < abs(f_high) else high
-    return float(optimize.brentq(scalar, low, high, xtol=1e-15, rtol=8.9e-16))
+def _refined(function: Callable[[Array], Array], brackets: Array) -> Array:
+    """The root in each of many brackets, by the Illinois rule for all at once."""
+    low, high = brackets[:, 0], brackets[:, 1]
+    f_low, f_high = function(low), function(high)
+    # no change of sign: that of the interpolant, at a point between near-double roots, was wrong
+    settled = np.where(np.abs(f_low) < np.abs(f_high), low, high)
+    wrong = f_low * f_high > 0
+    best = settled
+    for _ in range(60):
+        flat = f_high == f_low
+        step = (high - low) / np.where(flat, 1.0, f_high - f_low)
+        middle = np.where(flat, (low + high) / 2, high - f_high * step)
+        moved, best = np.abs(middle - best), middle
+        if np.all((moved <= 1e-15) | wrong):
+            break
+        f_middle = function(middle)
+        crossed = f_middle * f_high <= 0
+        # the end that stays has its value halved, or it would stay for ever
+        low, f_low = np.where(crossed, high, low), np.where(crossed, f_high, f_low / 2)
+        high, f_high = middle, f_middle
+    return np.asarray(np.where(wrong, settled, best))
 
 
 def accepted_steps(

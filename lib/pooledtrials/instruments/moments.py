@@ -86,6 +86,19 @@ class Moments:
         lost = self.n_partialled + (self.n_instruments if self.form == "wald" else 0)
         return base / (self.nobs - lost if self.debiased else self.nobs)
 
+    @cached_property
+    def joint_covariance(self) -> npt.NDArray[np.float64]:
+        """(..., 2k, 2k) ``omega`` as one matrix, reduced form first."""
+        wide = 2 * self.n_instruments
+        return np.swapaxes(self.omega, -3, -2).reshape(*self.omega.shape[:-4], wide, wide)
+
+    @cached_property
+    def joint_wald(self) -> npt.NDArray[np.float64]:
+        """(...) Wald statistic of a zero reduced form and first stage, 2k degrees of freedom."""
+        both = np.concatenate([self.reduced_form, self.first_stage], axis=-1)
+        solved = np.linalg.solve(self.joint_covariance, both[..., None])[..., 0]
+        return np.asarray(np.vecdot(both, solved))
+
 
 def joint_moments(
     data: Partialled,

@@ -151,7 +151,7 @@ def worst_case_size(rho: float, alpha: float = 0.05) -> float:
     """
     fraction(alpha, "alpha")
     critical = float(stats.norm.isf(alpha / 2))
-    grid = np.concatenate([np.arange(0.0, 8.0, 0.1), np.geomspace(8.0, 200.0, 25)])
+    grid = np.concatenate([np.arange(0.0, 8.0, 0.25), np.geomspace(8.0, 200.0, 10)])
     sizes = [t_test_rejection(mu, rho, critical=critical)[0] for mu in grid]
     i = int(np.argmax(sizes))
     bounds = (grid[max(i - 1, 0)], grid[min(i + 1, len(grid) - 1)])
@@ -183,7 +183,11 @@ def endogeneity_reading(
     ValueError
         With several instruments, or unusable arguments.
     """
-    moments = _one_instrument(y, x, z, controls, clusters, strata, covariance)
+    return endogeneity_from(_one_instrument(y, x, z, controls, clusters, strata, covariance))
+
+
+def endogeneity_from(moments: Moments) -> EndogeneityReading:
+    """`endogeneity_reading` of the moments of one instrument."""
     rho, _ = _rho_at_estimate(moments)
     w = moments.omega[:, :, 0, 0]
     middle = float(w[0, 1] / w[1, 1])
@@ -219,8 +223,13 @@ def asymmetry_reading(
     ValueError
         With several instruments, or unusable arguments.
     """
-    moments = _one_instrument(y, x, z, controls, clusters, strata, covariance)
     effect = finite(effect, "effect")
+    moments = _one_instrument(y, x, z, controls, clusters, strata, covariance)
+    return asymmetry_from(moments, effect)
+
+
+def asymmetry_from(moments: Moments, effect: float = 2.8) -> AsymmetryReading:
+    """`asymmetry_reading` of the moments of one instrument."""
     rho, strength = _rho_at_estimate(moments)
     size, towards = t_test_rejection(strength, rho)
     side = math.copysign(1.0, rho)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -13,34 +14,37 @@ from pooledtrials.arguments import Columns, finite, fraction
 from pooledtrials.confidence_set import ConfidenceSet
 from pooledtrials.instruments.bootstrap import wild_bootstrap_set, wild_bootstrap_test
 from pooledtrials.instruments.conditional import chi2_or_f_sf, conditional_p_value
-from pooledtrials.instruments.estimators import estimates, k_class_estimate
+from pooledtrials.instruments.estimators import estimates_frame, standard_estimates
 from pooledtrials.instruments.moments import Moments, joint_moments
 from pooledtrials.instruments.partialling import partial_out
 from pooledtrials.instruments.randomization import randomization_set, randomization_test
 from pooledtrials.instruments.readings import (
     AsymmetryReading,
     EndogeneityReading,
-    asymmetry_reading,
-    endogeneity_reading,
+    asymmetry_from,
+    endogeneity_from,
 )
+from pooledtrials.instruments.report_text import report_text
 from pooledtrials.instruments.robust_panel import statistics_at
 from pooledtrials.instruments.robust_sets import robust_set
-from pooledtrials.instruments.robust_tests import denominator, null_test
+from pooledtrials.instruments.robust_tests import denominator, null_test, singular_reason
 from pooledtrials.instruments.specification_tests import (
-    durbin_wu_hausman_test,
-    hansen_j_test,
-    sargan_test,
+    durbin_wu_hausman_from,
+    hansen_from,
+    sargan_from,
 )
 from pooledtrials.instruments.strength import (
     FirstStage,
     first_stage_from,
-    five_f,
-    rank_lm_test,
+    five_f_from,
+    rank_lm_from,
 )
-from pooledtrials.instruments.tf import TF, tf_test
-from pooledtrials.instruments.two_step import TwoStep, two_step_set
+from pooledtrials.instruments.tf import TF, tf_from
+from pooledtrials.instruments.two_step import TwoStep, two_step_from
 from pooledtrials.resampling import Seed
 from pooledtrials.results import Estimate, Test
+
+_ONE_INSTRUMENT: Final = ("tF", "Angrist-Kolesar", "Keane-Neal")
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +134,8 @@ class WeakInstrumentReport:
         Returns
         -------
         DataFrame
-            Columns effect, AR, K, CLR and Wald; each set is where its curve is above 1 - level.
+            Columns effect, AR, K, CLR (where it applies) and Wald; each set is where its curve is
+            above 1 - level.
         """
         ends = [e for s in (self.wald, *self.sets.values()) for e in s.end_points]
         span = max(ends) - min(ends)
@@ -140,15 +145,14 @@ class WeakInstrumentReport:
         at, k = statistics_at(self.moments, grid), self.n_instruments
         dof = denominator(self.moments, self.reference)
         t = (grid - self.tsls.coefficient) / self.tsls.standard_error
-        return pd.DataFrame(
-            {
-                "effect": grid,
-                "AR": chi2_or_f_sf(at.anderson_rubin, k, dof),
-                "K": chi2_or_f_sf(at.score, 1, dof),
-                "CLR": conditional_p_value(at.likelihood_ratio, at.rank, k, dof),
-                "Wald": 2 * special.ndtr(-np.abs(t)),
-            }
-        )
+        curves = {
+            "effect": grid,
+            "AR": chi2_or_f_sf(at.anderson_rubin, k, dof),
+            "K": chi2_or_f_sf(at.score, 1, dof),
+        }
+        if not singular_reason(self.moments):
+            curves["CLR"] = conditional_p_value(at.likelihood_ratio, at.rank, k, dof)
+        return pd.DataFrame(curves | {"Wald": 2 * special.ndtr(-np.abs(t))})
 
     def pieces(self) -> pd.DataFrame:
         """The sets as segments for a figure: one row per piece, empty sets with missing ends."""
@@ -159,40 +163,7 @@ class WeakInstrumentReport:
         return pd.DataFrame(rows, columns=["set", "kind", "lower", "upper"])
 
     def __str__(self) -> str:
-        share = f"{100 * self.level:g} %"
-        groups = "" if self.n_clusters is None else f", {self.n_clusters} clusters"
-        lines = [
-            f"Weak-instrument report: n = {self.nobs}, {self.n_instruments} instruments{groups},"
-            f" {self.covariance} covariance",
-            "",
-            "First stage",
-            f"  {self.first_stage.f_test}",
-        ]
-        for name, row in self.f_table.iterrows():
-            threshold = row["threshold"]
-            against = f" (threshold {threshold:.4g})" if math.isfinite(threshold) else ""
-            lines.append(f"  F {name}: {row['statistic']:.4g}{against}; {row['compare_with']}")
-        lines += [f"  {self.first_stage.reading()}", "", "Estimates"]
-        for name, row in self.estimates.iterrows():
-            lines.append(f"  {name}: {row['coefficient']:.5g} ({row['standard_error']:.4g})")
-        lines += ["", f"Tests (effect {self.beta0:g} where a null effect is named)"]
-        lines += [f"  {test}" for test in self.tests]
-        lines += ["", f"{share} sets", f"  2SLS Wald interval, for comparison only: {self.wald}"]
-        lines += [f"  {name}: {found}" for name, found in self.sets.items()]
-        lines.append(f"  {next(iter(self.sets.values())).describe()}")
-        two = self.two_step
-        lines += [
-            "",
-            "Readings",
-            f"  Distortion cutoff {100 * two.distortion_cutoff:.1f} %: the 2SLS interval may cover"
-            f" {100 * two.distortion_cutoff:.1f} points less than {share}.",
-        ]
-        if self.endogeneity is not None:
-            lines.append(f"  {self.endogeneity.describe()}")
-        if self.asymmetry is not None:
-            lines.append(f"  {self.asymmetry.describe()}")
-        lines += [f"  {name}: does not apply ({why})" for name, why in self.reasons.items()]
-        return "\n".join(lines)
+        return report_text(self)
 
 
 def weak_instrument_report(
@@ -244,56 +215,45 @@ def weak_instrument_report(
     arguments = (y, x, z, controls, clusters, strata)
     data = partial_out(*arguments)
     moments = joint_moments(data, covariance)
-    k = data.n_instruments
-    tests = [null_test(moments, s, beta0, reference) for s in ("AR", "K", "CLR", "J")]
-    sets = {
-        "conditional likelihood ratio": robust_set(moments, "CLR", level, reference),
-        "Anderson-Rubin": robust_set(moments, "AR", level, reference),
-    }
-    if k > 1:
-        sets["Kleibergen K"] = robust_set(moments, "K", level, reference)
-    else:  # one set under its oldest name: the three are the same
-        sets = {"Anderson-Rubin (= K = CLR)": sets["Anderson-Rubin"]}
-    tests.append(rank_lm_test(*arguments, covariance=covariance))
-    if moments.covariance == "classical":
-        tests.append(sargan_test(y, x, z, controls, None, strata))
-    else:
-        tests.append(hansen_j_test(*arguments))
-    tests.append(durbin_wu_hausman_test(*arguments, covariance=covariance))
+    stage = first_stage_from(data, moments)
+    found = standard_estimates(data, covariance, True)
+    tsls = found[1]
+    reasons: dict[str, str] = {}
+    tests, sets = _robust(moments, level, beta0, reference)
+    tests.append(rank_lm_from(data, covariance))
+    classical = moments.covariance == "classical"
+    tests.append(sargan_from(data) if classical else hansen_from(data))
+    tests.append(durbin_wu_hausman_from(data, covariance))
     if bootstrap_draws:
         tests.append(wild_bootstrap_test(*arguments, beta0=beta0, draws=bootstrap_draws, seed=seed))
         sets["wild bootstrap Anderson-Rubin"] = wild_bootstrap_set(
             *arguments, level=level, draws=bootstrap_draws, seed=seed
         )
+    else:
+        reasons["wild bootstrap"] = "not asked for (bootstrap_draws)"
     if randomized:
         draws = randomization_draws
         tests.append(randomization_test(*arguments, beta0=beta0, draws=draws, seed=seed))
         sets["randomization"] = randomization_set(*arguments, level=level, draws=draws, seed=seed)
-    two_step = two_step_set(*arguments, level=level, covariance=covariance)
+    else:
+        reasons["randomization inference"] = "z was not declared randomized (randomized)"
+    two_step = two_step_from(moments, tsls, level)
     sets["Andrews two-step"] = two_step.chosen
     tf = endogeneity = asymmetry = None
-    reasons: dict[str, str] = {}
-    if k == 1:
-        endogeneity = endogeneity_reading(*arguments, covariance=covariance)
-        asymmetry = asymmetry_reading(*arguments, covariance=covariance)
+    if data.n_instruments == 1:
+        endogeneity, asymmetry = endogeneity_from(moments), asymmetry_from(moments)
         if math.isclose(level, 0.95):
-            tf = tf_test(*arguments, covariance=covariance)
+            tf = tf_from(tsls, stage.f_test.statistic)
             sets["tF"] = tf.interval
         else:
             reasons["tF"] = "its critical values are published for 95 % only"
     else:
-        one = "derived for one instrument"
-        reasons |= {"tF": one, "Angrist-Kolesar": one, "Keane-Neal": one}
-    if not bootstrap_draws:
-        reasons["wild bootstrap"] = "not asked for (bootstrap_draws)"
-    if not randomized:
-        reasons["randomization inference"] = "z was not declared randomized (randomized)"
-    tsls = k_class_estimate(data, 1.0, "2SLS", covariance, True)
+        reasons |= dict.fromkeys(_ONE_INSTRUMENT, "derived for one instrument")
     return WeakInstrumentReport(
-        first_stage=first_stage_from(data, moments),
-        f_table=five_f(*arguments, tau=tau),
+        first_stage=stage,
+        f_table=five_f_from(data, stage, tau),
         tsls=tsls,
-        estimates=estimates(*arguments, covariance=covariance),
+        estimates=estimates_frame(found),
         wald=tsls.interval(level),
         tests=tuple(tests),
         sets=sets,
@@ -303,7 +263,7 @@ def weak_instrument_report(
         two_step=two_step,
         reasons=reasons,
         nobs=data.nobs,
-        n_instruments=k,
+        n_instruments=data.n_instruments,
         n_clusters=data.n_clusters,
         covariance=moments.covariance,
         level=level,
@@ -311,3 +271,26 @@ def weak_instrument_report(
         reference=reference,
         moments=moments,
     )
+
+
+def _robust(
+    moments: Moments, level: float, beta0: float, reference: str
+) -> tuple[list[Test], dict[str, ConfidenceSet]]:
+    """AR, K, CLR and J, and the sets of the first three; one set where they are the same."""
+    reason = singular_reason(moments)
+    tests = []
+    for statistic in ("AR", "K", "CLR", "J"):
+        if statistic == "CLR" and reason:
+            null = f"the effect is {beta0:g}"
+            tests.append(Test.not_applicable("conditional likelihood ratio", null, reason))
+        else:
+            tests.append(null_test(moments, statistic, beta0, reference))
+    if moments.n_instruments == 1:
+        one = robust_set(moments, "AR", level, reference)
+        return tests, {"Anderson-Rubin (= K = CLR)": one}
+    names = {"CLR": "conditional likelihood ratio", "AR": "Anderson-Rubin", "K": "Kleibergen K"}
+    return tests, {
+        name: robust_set(moments, statistic, level, reference)
+        for statistic, name in names.items()
+        if not (statistic == "CLR" and reason)
+    }

@@ -8,8 +8,11 @@ part of the first stage that is uncorrelated with m [kleibergen2005testing]::
     AR = m'V^-1 m
     D  = first_stage - cov(first_stage, m) V^-1 m
     K  = (D'V^-1 m)^2 / D'V^-1 D,   J = AR - K
-    rk = D' var(D)^-1 D
+    rk = D' var(D)^-1 D = W - AR
     LR = (AR - rk + sqrt((AR - rk)^2 + 4 K rk)) / 2
+
+with W the joint Wald statistic of reduced form and first stage, which does not depend on b: m and D
+are uncorrelated, and together as good as the two (classical, ``QT = trace - QS``).
 
 With the classical omega these are the statistics of `homoskedastic_panel`. Everything is written
 for a point on the circle, ``b = centre + scale tan(angle)``, so that infinity is a point like any
@@ -20,6 +23,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -33,17 +37,89 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Statistics:
-    """The statistics at one or many points, all on the chi-square scale.
+    """The statistics of ``m = cosine * reduced_form - sine * first_stage``.
 
-    ``tsls_score`` is K with 2SLS's direction (first stage times its weights) instead of the
-    efficient one, as in Andrews' two-step set for 2SLS.
+    All on the chi-square scale, at one point or many, for the moments of one data set or of many
+    (axes broadcast). Each is computed when it is asked for.
     """
 
-    anderson_rubin: Array
-    score: Array
-    rank: Array
-    likelihood_ratio: Array
-    tsls_score: Array
+    moments: Moments
+    cosine: Array
+    sine: Array
+
+    @cached_property
+    def moment(self) -> Array:
+        """m."""
+        c, s = self.cosine[..., None], self.sine[..., None]
+        return np.asarray(c * self.moments.reduced_form - s * self.moments.first_stage)
+
+    @cached_property
+    def variance(self) -> Array:
+        """V, the covariance of m."""
+        c, s = self.cosine[..., None, None], self.sine[..., None, None]
+        o11, o12, o21, o22 = _blocks(self.moments)
+        return np.asarray(c * c * o11 - c * s * (o12 + o21) + s * s * o22)
+
+    @cached_property
+    def weighted(self) -> Array:
+        """``V^-1 m``."""
+        return _solve(self.variance, self.moment)
+
+    @cached_property
+    def direction(self) -> Array:
+        """D, up to a factor that no statistic sees.
+
+        The part of ``t = sine * reduced_form + cosine * first_stage`` uncorrelated with m.
+        """
+        c, s = self.cosine[..., None], self.sine[..., None]
+        t = s * self.moments.reduced_form + c * self.moments.first_stage
+        c, s = c[..., None], s[..., None]
+        o11, o12, o21, o22 = _blocks(self.moments)
+        covariance = c * s * (o11 - o22) - s * s * o12 + c * c * o21
+        return np.asarray(t - _apply(covariance, self.weighted))
+
+    @cached_property
+    def anderson_rubin(self) -> Array:
+        """AR."""
+        return _dot(self.moment, self.weighted)
+
+    @cached_property
+    def score(self) -> Array:
+        """Kleibergen's K; AR with one instrument, without rounding between."""
+        if self.moments.n_instruments == 1:
+            return self.anderson_rubin
+        d = self.direction
+        with np.errstate(invalid="ignore", divide="ignore"):
+            score = _dot(d, self.weighted) ** 2 / _dot(d, _solve(self.variance, d))
+        return np.minimum(score, self.anderson_rubin)
+
+    @cached_property
+    def tsls_score(self) -> Array:
+        """K with 2SLS's direction (D times 2SLS's weights) instead of the efficient one.
+
+        The K of Andrews' two-step set for 2SLS.
+        """
+        if self.moments.n_instruments == 1:
+            return self.anderson_rubin
+        d = self.direction
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(_dot(d, self.moment) ** 2 / _dot(d, _apply(self.variance, d)))
+
+    @cached_property
+    def rank(self) -> Array:
+        """The rank statistic, by its identity with W."""
+        return np.asarray(np.maximum(self.moments.joint_wald - self.anderson_rubin, 0.0))
+
+    @cached_property
+    def likelihood_ratio(self) -> Array:
+        """LR."""
+        if self.moments.n_instruments == 1:
+            return self.anderson_rubin
+        gap, product = self.anderson_rubin - self.rank, self.score * self.rank
+        root = np.sqrt(gap**2 + 4 * product)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            ratio = np.where(gap > 0, (gap + root) / 2, 2 * product / (root - gap))
+        return np.where(product + np.maximum(gap, 0.0) > 0, ratio, 0.0)
 
     @property
     def overidentification(self) -> Array:
@@ -70,7 +146,7 @@ class Circle:
     def at(self, angle: npt.ArrayLike) -> Statistics:
         """The statistics at many angles of one data set."""
         angle = np.asarray(angle, dtype=float)
-        return statistics(self.moments, np.cos(angle), np.sin(angle))
+        return Statistics(self.moments, np.cos(angle), np.sin(angle))
 
 
 def on_circle(moments: Moments) -> Circle:
@@ -93,41 +169,7 @@ def statistics_at(moments: Moments, b: npt.ArrayLike) -> Statistics:
     finite = np.isfinite(b)
     cosine = np.where(finite, np.cos(angle), 0.0)
     sine = np.where(finite, np.where(finite, b, 0.0) * cosine, 1.0)
-    return statistics(moments, cosine, sine)
-
-
-def statistics(moments: Moments, cosine: Array, sine: Array) -> Statistics:
-    """The statistics of ``m = cosine * reduced_form - sine * first_stage``."""
-    c, s = np.asarray(cosine)[..., None], np.asarray(sine)[..., None]
-    m = c * moments.reduced_form - s * moments.first_stage
-    t = s * moments.reduced_form + c * moments.first_stage
-    c, s = c[..., None], s[..., None]
-    o11, o12 = moments.omega[..., 0, 0, :, :], moments.omega[..., 0, 1, :, :]
-    o21, o22 = moments.omega[..., 1, 0, :, :], moments.omega[..., 1, 1, :, :]
-    variance = c * c * o11 - c * s * (o12 + o21) + s * s * o22
-    covariance = c * s * (o11 - o22) - s * s * o12 + c * c * o21
-    right = np.concatenate([m[..., None], np.swapaxes(covariance, -1, -2)], axis=-1)
-    solved = _solve(variance, right)
-    weighted, regression = solved[..., 0], solved[..., 1:]
-    anderson_rubin = _dot(m, weighted)
-    # the part of t uncorrelated with m; it is D up to a factor that no statistic sees
-    d = t - _apply(covariance, weighted)
-    d_weighted = _solve(variance, d[..., None])[..., 0]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        score = _dot(d, weighted) ** 2 / _dot(d, d_weighted)
-        tsls_score = _dot(d, m) ** 2 / _dot(d, _apply(variance, d))
-    spread = s * s * o11 + c * s * (o12 + o21) + c * c * o22
-    spread = spread - covariance @ regression
-    rank = _dot(d, _solve(spread, d[..., None])[..., 0])
-    if moments.n_instruments == 1:  # one instrument: all of them are AR, without rounding between
-        return Statistics(anderson_rubin, anderson_rubin, rank, anderson_rubin, anderson_rubin)
-    score = np.minimum(score, anderson_rubin)
-    gap = anderson_rubin - rank
-    root = np.sqrt(gap**2 + 4 * score * rank)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = np.where(gap > 0, (gap + root) / 2, 2 * score * rank / (root - gap))
-    ratio = np.where(score * rank + np.maximum(gap, 0.0) > 0, ratio, 0.0)
-    return Statistics(anderson_rubin, score, rank, ratio, tsls_score)
+    return Statistics(moments, cosine, sine)
 
 
 def anderson_rubin_roots(moments: Moments, bound: float) -> ConfidenceSet | None:
@@ -223,8 +265,19 @@ def _polish(circle: Circle, angle: float, bound: float) -> float | None:
     return None
 
 
-def _solve(matrix: Array, right: Array) -> Array:
-    return np.asarray(np.linalg.solve(matrix, right), dtype=float)
+def _blocks(moments: Moments) -> tuple[Array, Array, Array, Array]:
+    """The four blocks of ``omega``."""
+    omega = moments.omega
+    return (
+        omega[..., 0, 0, :, :],
+        omega[..., 0, 1, :, :],
+        omega[..., 1, 0, :, :],
+        omega[..., 1, 1, :, :],
+    )
+
+
+def _solve(matrix: Array, vector: Array) -> Array:
+    return np.asarray(np.linalg.solve(matrix, vector[..., None])[..., 0], dtype=float)
 
 
 def _apply(matrix: Array, vector: Array) -> Array:
@@ -232,4 +285,4 @@ def _apply(matrix: Array, vector: Array) -> Array:
 
 
 def _dot(a: Array, b: Array) -> Array:
-    return np.asarray(np.einsum("...i,...i->...", a, b))
+    return np.asarray(np.vecdot(a, b))

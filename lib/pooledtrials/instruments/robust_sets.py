@@ -28,6 +28,7 @@ from pooledtrials.instruments.robust_tests import (
     STATISTICS,
     denominator,
     one_instrument_reason,
+    refuse_singular,
 )
 
 
@@ -168,6 +169,8 @@ def robust_set(
         found = anderson_rubin_roots(moments, chi2_or_f_isf(alpha, k, dof))
         if found is not None:
             return replace(found, level=level)
+    if statistic == "CLR":
+        refuse_singular(moments)
     circle = on_circle(moments)
     bound = chi2_or_f_isf(alpha, {"AR": k, "K": 1}.get(statistic, k - 1), dof)
 

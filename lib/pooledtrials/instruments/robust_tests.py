@@ -22,7 +22,10 @@ that ``weakiv`` and ``ivmodels`` use; the two agree in large samples.
 
 from __future__ import annotations
 
+import math
 from typing import Final
+
+import numpy as np
 
 from pooledtrials.arguments import Columns, choice, finite
 from pooledtrials.instruments.conditional import chi2_or_f_sf, conditional_p_value
@@ -38,6 +41,8 @@ from pooledtrials.results import Test
 
 STATISTICS: Final = ("AR", "K", "CLR", "J")
 REFERENCES: Final = ("F", "chi2")
+
+_SINGULAR: Final = 1e-10  # smallest eigenvalue of a correlation matrix
 
 _NAMES: Final = {
     "AR": "Anderson-Rubin",
@@ -203,6 +208,8 @@ def null_test(moments: Moments, statistic: str, beta0: float = 0.0, reference: s
         null = f"the instruments agree on an effect of {beta0:g}"
         if k == 1:
             return Test.not_applicable(_NAMES["J"], null, one_instrument_reason())
+    if statistic == "CLR":
+        refuse_singular(moments)
     ar, score, strength, ratio = null_statistics(moments, beta0)
     dof = denominator(moments, reference)
     if statistic == "CLR" and k > 1:
@@ -227,8 +234,10 @@ def null_statistics(moments: Moments, beta0: float) -> tuple[float, float, float
     """AR, K, strength (QT or rank statistic) and LR at ``beta0``, chi-square scale."""
     if moments.covariance != "classical":
         at = statistics_at(moments, beta0)
-        values = (at.anderson_rubin, at.score, at.rank, at.likelihood_ratio)
-        return tuple(float(v) for v in values)  # type: ignore[return-value]
+        ar, score = float(at.anderson_rubin), float(at.score)
+        if singular_reason(moments):  # AR, K and J need no rank statistic
+            return ar, score, math.nan, math.nan
+        return ar, score, float(at.rank), float(at.likelihood_ratio)
     gram, sigma, k = moments.gram, moments.error_covariance, moments.n_instruments
     ar = float(score_statistic(gram, sigma, beta0))
     strength = float(strength_statistic(gram, sigma, beta0))
@@ -243,6 +252,34 @@ def null_statistics(moments: Moments, beta0: float) -> tuple[float, float, float
 def denominator(moments: Moments, reference: str) -> float | None:
     """Denominator degrees of freedom under ``reference``, None for chi-square."""
     return moments.dof if choice(reference, "reference", REFERENCES) == "F" else None
+
+
+def singular_reason(moments: Moments) -> str:
+    """Why the conditional likelihood ratio test does not exist for these moments, or nothing."""
+    k = moments.n_instruments
+    if k == 1 or moments.covariance == "classical":
+        return ""
+    spread = np.sqrt(np.diag(moments.joint_covariance))
+    smallest = np.linalg.eigvalsh(moments.joint_covariance / np.outer(spread, spread))[0]
+    if smallest > _SINGULAR:
+        return ""
+    few = f" ({moments.dof + 1:g} clusters)" if moments.covariance == "clustered" else ""
+    return (
+        f"the joint covariance of the {2 * k} coefficients of reduced form and first stage is"
+        f" singular{few}, and the rank statistic it conditions on does not exist"
+    )
+
+
+def refuse_singular(moments: Moments) -> None:
+    """Refuse moments for which `singular_reason` has one."""
+    reason = singular_reason(moments)
+    if reason:
+        name = "clusters" if moments.covariance == "clustered" else "z"
+        raise ValueError(
+            f"{name} does not allow the conditional likelihood ratio test: {reason}; use fewer"
+            " instruments or finer clusters, the Anderson-Rubin or K test, or randomization"
+            " inference"
+        )
 
 
 def one_instrument_reason() -> str:

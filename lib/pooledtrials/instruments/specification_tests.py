@@ -20,6 +20,7 @@ from pooledtrials.instruments.robust_tests import one_instrument_reason
 from pooledtrials.results import Estimate, Test
 
 _AGREE = "all instruments are valid (they agree on one effect)"
+_COVARIANCES = ("classical", "robust")
 _EXOGENOUS = "the exposure is exogenous (2SLS and OLS estimate the same)"
 
 
@@ -51,14 +52,19 @@ def sargan_test(
         raise ValueError(
             "clusters is given, but Sargan's test assumes independent errors: use hansen_j_test"
         )
-    data = partial_out(y, x, z, controls, None, strata)
+    return sargan_from(partial_out(y, x, z, controls, None, strata))
+
+
+def sargan_from(data: Partialled) -> Test:
+    """`sargan_test` of data already partialled out."""
     k = data.n_instruments
     if k == 1:
         return Test.not_applicable("Sargan", _AGREE, one_instrument_reason())
     reduced, stage = data.reduced_form, data.first_stage
     b = float(stage @ reduced) / float(stage @ stage)
-    moment, residual = reduced - b * stage, data.y - b * data.x
-    value = data.nobs * float(moment @ moment) / float(residual @ residual)
+    moment, a = reduced - b * stage, np.array([1.0, -b])
+    explained = float(moment @ moment)
+    value = data.nobs * explained / (explained + float(a @ data.residual_gram @ a))
     return _chi2("Sargan", value, k - 1, _AGREE, "classical")
 
 
@@ -98,7 +104,11 @@ def hansen_j_test(
     Weights from the 2SLS residuals, HC0 or CR0 without centring, as Stata's ``ivreg2``
     [hansen1982large]. Parameters as in `sargan_test`, clusters allowed.
     """
-    data = partial_out(y, x, z, controls, clusters, strata)
+    return hansen_from(partial_out(y, x, z, controls, clusters, strata))
+
+
+def hansen_from(data: Partialled) -> Test:
+    """`hansen_j_test` of data already partialled out."""
     k = data.n_instruments
     if k == 1:
         return Test.not_applicable("Hansen J", _AGREE, one_instrument_reason())
@@ -149,11 +159,17 @@ def durbin_wu_hausman_test(
     debiased : HC1 or CR1 rather than HC0 or CR0, regression form only
     """
     choice(form, "form", ("regression", "difference"))
-    choice(covariance, "covariance", ("classical", "robust"))
     data = partial_out(y, x, z, controls, clusters, strata)
-    label = covariance if data.clusters is None else "clustered"
     if form == "difference":
-        return _difference(data, label)
+        choice(covariance, "covariance", _COVARIANCES)
+        return _difference(data, covariance if data.clusters is None else "clustered")
+    return durbin_wu_hausman_from(data, covariance, debiased)
+
+
+def durbin_wu_hausman_from(data: Partialled, covariance: str, debiased: bool = True) -> Test:
+    """`durbin_wu_hausman_test`, regression form, of data already partialled out."""
+    choice(covariance, "covariance", _COVARIANCES)
+    label = covariance if data.clusters is None else "clustered"
     regressors = np.column_stack([data.x, data.x_residual])
     bread = np.linalg.inv(regressors.T @ regressors)
     coefficients = bread @ (regressors.T @ data.y)

@@ -173,8 +173,12 @@ def rank_lm_test(
     small-sample factor, chi2(k) [kleibergen2006generalized]. Rejecting it does not make
     instruments strong. Parameters as in `first_stage`.
     """
+    return rank_lm_from(partial_out(y, x, z, controls, clusters, strata), covariance)
+
+
+def rank_lm_from(data: Partialled, covariance: str) -> Test:
+    """`rank_lm_test` of data already partialled out."""
     choice(covariance, "covariance", ("classical", "robust"))
-    data = partial_out(y, x, z, controls, clusters, strata)
     moments = joint_moments(data, covariance, form="score", debiased=False)
     k, value = data.n_instruments, float(statistics_at(moments, np.inf).anderson_rubin)
     name = "Anderson canonical correlation LM"
@@ -213,34 +217,24 @@ def five_f(
         exceeds, compare_with.
     """
     data = partial_out(y, x, z, controls, clusters, strata)
+    return five_f_from(data, first_stage_from(data, joint_moments(data)), tau)
+
+
+def five_f_from(data: Partialled, stage: FirstStage, tau: float) -> pd.DataFrame:
+    """`five_f` of data already partialled out, of which one first stage is known."""
+    labels = ["classical", "robust"] + (["clustered"] if data.clusters is not None else [])
     unclustered = replace(data, clusters=None)
-    k = data.n_instruments
     rows: list[dict[str, object]] = []
-    settings = [("classical", unclustered), ("robust", unclustered)]
-    settings += [("clustered", data)] if data.clusters is not None else []
-    for label, source in settings:
-        moments = joint_moments(source, "robust" if label == "clustered" else label)
-        test = first_stage_f_test(moments)
-        if label == "classical":
-            criterion, tolerance = ("bias", tau) if k >= 3 else ("size", max(tau, 0.10))
-            threshold = stock_yogo_critical_value(k, tolerance, criterion)
-            against = f"Stock-Yogo {criterion} {100 * tolerance:g} %, homoskedastic errors only"
+    for label in labels:
+        if label == stage.covariance:
+            test, effective = stage.f_test, stage.effective
         else:
-            threshold, against = float("nan"), "no weak-instrument threshold exists for it"
-            if k == 1:
-                threshold = effective_f(moments).critical_value(tau)
-                against = f"equals the effective F with one instrument, bias {100 * tau:g} %"
-        rows.append(
-            {
-                "F": label,
-                "statistic": test.statistic,
-                "p_value": test.p_value,
-                "threshold": threshold,
-                "compare_with": against,
-            }
-        )
+            source = data if label == "clustered" else unclustered
+            moments = joint_moments(source, "classical" if label == "classical" else "robust")
+            test, effective = first_stage_f_test(moments), effective_f(moments)
+        rows.append({"F": label, "statistic": test.statistic, "p_value": test.p_value})
+        rows[-1] |= _comparison(label, effective, data.n_instruments, tau)
         if label != "classical":
-            effective = effective_f(moments)
             rows.append(
                 {
                     "F": f"effective, {label}",
@@ -254,3 +248,23 @@ def five_f(
     exceeds = (frame["statistic"] > frame["threshold"]).astype("boolean")
     frame.insert(3, "exceeds", exceeds.mask(frame["threshold"].isna()))
     return frame
+
+
+def _comparison(label: str, effective: EffectiveF, k: int, tau: float) -> dict[str, object]:
+    """What an ordinary F may be compared with, if anything."""
+    if label == "classical":
+        criterion, tolerance = ("bias", tau) if k >= 3 else ("size", max(tau, 0.10))
+        return {
+            "threshold": stock_yogo_critical_value(k, tolerance, criterion),
+            "compare_with": f"Stock-Yogo {criterion} {100 * tolerance:g} %, homoskedastic errors"
+            " only",
+        }
+    if k == 1:
+        return {
+            "threshold": effective.critical_value(tau),
+            "compare_with": f"equals the effective F with one instrument, bias {100 * tau:g} %",
+        }
+    return {
+        "threshold": float("nan"),
+        "compare_with": "no weak-instrument threshold exists for it",
+    }

@@ -106,6 +106,11 @@ def tf_test(
         )
     estimate = k_class_estimate(data, 1.0, "2SLS", covariance, debiased)
     f = first_stage_f_test(joint_moments(data, covariance, debiased=debiased)).statistic
+    return tf_from(estimate, f)
+
+
+def tf_from(estimate: Estimate, f: float) -> TF:
+    """`tf_test` of a 2SLS estimate on one instrument and its first-stage F."""
     critical = tf_critical_value(f)
     if math.isinf(critical):
         return TF(estimate, f, critical, whole_line(0.95), 1.0)

@@ -27,9 +27,13 @@ from pooledtrials.confidence_set import ConfidenceSet
 from pooledtrials.instruments.conditional import quarter_legendre
 from pooledtrials.instruments.estimators import k_class_estimate
 from pooledtrials.instruments.inversion import accepted_on_circle
-from pooledtrials.instruments.moments import joint_moments
+from pooledtrials.instruments.largest import largest_value
+from pooledtrials.instruments.moments import Moments, joint_moments
 from pooledtrials.instruments.partialling import partial_out
 from pooledtrials.instruments.robust_panel import Circle, on_circle
+from pooledtrials.results import Estimate
+
+_ANGLES = 2001
 
 
 @dataclass(frozen=True)
@@ -99,10 +103,16 @@ def two_step_set(
             f"distortion is {distortion} and level {level}: no coverage would be left, give less"
         )
     data = partial_out(y, x, z, controls, clusters, strata)
-    k = data.n_instruments
     estimate = k_class_estimate(data, 1.0, "2SLS", covariance, debiased)
-    wald = estimate.interval(level)
-    circle = on_circle(joint_moments(data, covariance, debiased=debiased))
+    moments = joint_moments(data, covariance, debiased=debiased)
+    return two_step_from(moments, estimate, level, distortion)
+
+
+def two_step_from(
+    moments: Moments, estimate: Estimate, level: float, distortion: float = 0.05
+) -> TwoStep:
+    """`two_step_set` of moments and the 2SLS estimate that goes with them."""
+    k, wald, circle = moments.n_instruments, estimate.interval(level), on_circle(moments)
     critical = float(stats.chi2.isf(1 - level, 1))
     a = combination_weight(level - distortion, critical, k)
     robust_bound = combination_quantile(level, a, k)
@@ -155,20 +165,10 @@ def combination_quantile(probability: float, a: float, k: int) -> float:
 def _weight_to_fit(circle: Circle, wald: ConfidenceSet, critical: float) -> float:
     """The smallest ``a`` with CS_P inside the Wald interval: sup of (c - K) / AR outside it."""
     low, high = (float(circle.to_angle(v)) for v in wald.intervals[0])
-    start, stop = high, low + math.pi
 
-    def need(angle: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        at = circle.at(np.asarray(angle, dtype=float))
+    def need(angle: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        at = circle.at(angle)
         with np.errstate(divide="ignore"):
             return np.asarray((critical - at.tsls_score) / at.anderson_rubin)
 
-    grid = np.linspace(start, stop, 2001)
-    values = need(grid)
-    best, step = float(values.max()), grid[1] - grid[0]
-    for i in np.flatnonzero(values >= np.partition(values, -5)[-5]):
-        bounds = (max(start, grid[i] - step), min(stop, grid[i] + step))
-        found = optimize.minimize_scalar(
-            lambda t: -float(need(t)), bounds=bounds, method="bounded", options={"xatol": 1e-12}
-        )
-        best = max(best, -float(found.fun))
-    return max(best, 0.0)
+    return max(largest_value(need, high, low + math.pi, _ANGLES), 0.0)

@@ -12,7 +12,8 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
 from pooledtrials import figures
-from pooledtrials.instruments import ConfidenceSet
+from pooledtrials.instruments import ConfidenceSet, WeakInstrumentReport
+from pooledtrials.instruments import weak_instrument_report as make_report
 
 INF = math.inf
 
@@ -113,6 +114,50 @@ def test_p_values_draws_all_tests_by_default_with_styles_that_differ(ax: Axes) -
     curves = pd.DataFrame({"effect": [0.0, 1.0], "AR": 0.5, "K": 0.2, "CLR": 0.3, "Wald": 0.1})
     figures.p_values(curves, ax, "effect")
     assert len({str(line.get_linestyle()) for line in ax.lines[:4]}) == 4
+
+
+@pytest.fixture(scope="module")
+def reports() -> dict[int, WeakInstrumentReport]:
+    """Reports on one instrument and on three, of data made up here."""
+    g = np.random.default_rng(1)
+    z, v = g.normal(size=(150, 3)), g.normal(size=150)
+    x = z @ [0.3, 0.2, 0.1] + v
+    y = 0.5 * x + 0.8 * v + g.normal(size=150)
+    return {k: make_report(y, x, z[:, :k]) for k in (1, 3)}
+
+
+@pytest.fixture
+def two_axes() -> Iterator[list[Axes]]:
+    figure, axes = plt.subplots(2, 1)
+    yield list(axes)
+    plt.close(figure)
+
+
+def test_a_report_is_drawn_as_p_values_above_its_sets(
+    reports: dict[int, WeakInstrumentReport], two_axes: list[Axes]
+) -> None:
+    report = reports[3]
+    above, below = figures.weak_instrument_report(report, two_axes, "effect (points)")
+    assert [above, below] == two_axes
+    legend = above.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["AR", "K", "CLR", "Wald"]
+    names = [text.get_text() for text in below.get_yticklabels()]
+    assert names == ["2SLS Wald interval", *report.sets]
+    assert above.get_xlim() == below.get_xlim()
+    assert (above.get_xlabel(), below.get_xlabel()) == ("", "effect (points)")
+    place = len(report.sets)  # the Wald interval comes first, on top
+    assert segments(below, place) == [report.wald.end_points]
+
+
+def test_a_report_on_one_instrument_draws_its_one_test_once_and_keeps_to_its_limits(
+    reports: dict[int, WeakInstrumentReport], two_axes: list[Axes]
+) -> None:
+    above, below = figures.weak_instrument_report(reports[1], two_axes, "effect", limits=(0, 0.5))
+    legend = above.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["AR", "Wald"]
+    assert above.get_xlim() == below.get_xlim() == (0, 0.5)
 
 
 def test_against_strength_draws_columns_on_a_log_axis_with_the_strengths_as_ticks(

@@ -7,7 +7,12 @@ from pooledtrials.figures.follow_up import follow_up_patterns, tipping_point
 from pooledtrials.figures.forest import forest
 from pooledtrials.figures.results import distributions, intervals, means, shares
 from pooledtrials.figures.sensitivity import exclusion, sensitivity_contours
-from pooledtrials.figures.sets import against_strength, confidence_sets, p_values
+from pooledtrials.figures.sets import (
+    against_strength,
+    confidence_sets,
+    p_values,
+    weak_instrument_report,
+)
 from pooledtrials.figures.style import COLOURS, MARKERS, WIDE, use_style
 
 __all__ = [
@@ -36,5 +41,6 @@ __all__ = [
     "timeline",
     "tipping_point",
     "use_style",
+    "weak_instrument_report",
     "wedge",
 ]

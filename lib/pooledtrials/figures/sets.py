@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from pooledtrials.figures.style import COLOURS, MARKERS
 
 if TYPE_CHECKING:
-    from pooledtrials.instruments import ConfidenceSet
+    from pooledtrials.instruments import ConfidenceSet, WeakInstrumentReport
 
 _LINES = ("-", "--", ":", "-.")
 _SMALL = 8
@@ -87,6 +87,37 @@ def p_values(
     ax.set_xlim(curves["effect"].min(), curves["effect"].max())
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=len(chosen))
     return ax
+
+
+def weak_instrument_report(
+    report: WeakInstrumentReport,
+    axes: Sequence[Axes],
+    xlabel: str,
+    limits: tuple[float, float] | None = None,
+) -> tuple[Axes, Axes]:
+    """Draw a report: p-values of its tests above, its confidence sets below, on one scale.
+
+    Parameters
+    ----------
+    report
+        What `instruments.weak_instrument_report` returns.
+    axes
+        The axis for the p-values and the one for the sets, one above the other.
+    xlabel
+        What the effect is, with its unit.
+    limits
+        Where to cut both axes; default somewhat beyond every finite end of a set.
+    """
+    above, below = axes
+    low, high = limits or (math.nan, math.nan)
+    curves = report.curves(lower=low, upper=high)
+    # with one instrument the tests are one, and their lines would hide each other
+    names = ("AR", "Wald") if report.n_instruments == 1 else ()
+    p_values(curves, above, "", report.level, names)
+    above.tick_params(labelbottom=False)
+    ends = (float(curves["effect"].min()), float(curves["effect"].max()))
+    confidence_sets({"2SLS Wald interval": report.wald, **report.sets}, below, xlabel, ends)
+    return above, below
 
 
 def against_strength(

@@ -1,5 +1,6 @@
 """Figures: functions that take a result and an axis, draw, and return the axis."""
 
+from pooledtrials.figures.bounds import bounds
 from pooledtrials.figures.designs import answers, expected_strength, flow, timeline
 from pooledtrials.figures.diagrams import causal_diagram, moments, replications
 from pooledtrials.figures.first_stages import by_month, response_weights, wedge
@@ -21,6 +22,7 @@ __all__ = [
     "WIDE",
     "against_strength",
     "answers",
+    "bounds",
     "by_month",
     "causal_diagram",
     "confidence_sets",

@@ -243,6 +243,10 @@ def test_errors_against_the_bootstrap(options):
     for _ in range(600):
         i = g.integers(0, y.size, y.size)
         draws.append(effect_bounds(y[i], x[i], **options, **UNIT).plug_in)
+    if "response" in options:
+        assert np.isnan(found.correlation)  # the lower bound is zero by assumption
+    else:
+        assert found.correlation == pytest.approx(np.corrcoef(np.transpose(draws))[0, 1], abs=0.1)
     # the relative error of a bootstrap standard error with 600 draws is about 3 %
     assert_allclose(
         [found.lower_error, found.upper_error], np.std(draws, axis=0), rtol=0.12, atol=1e-12

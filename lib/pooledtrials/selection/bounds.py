@@ -73,6 +73,14 @@ class Bounds:
         """Standard error of the upper bound, ``nan`` if it is the smallest of several."""
         return _error(self.upper_candidates)
 
+    @property
+    def correlation(self) -> float:
+        """Of the two estimated bounds (for `stoye_interval`); ``nan`` if one is no estimate."""
+        errors = self.lower_error * self.upper_error
+        if math.isnan(errors) or errors == 0:
+            return math.nan
+        return float(self.lower_candidates.root[0] @ self.upper_candidates.root[0]) / errors
+
     def interval(self, level: float = 0.95) -> ConfidenceSet:
         """Confidence interval for the effect, empty if the assumptions are rejected.
 

@@ -66,6 +66,10 @@ CASES = {
         {"y": pd.Series(Y), "x": pd.Series(X, index=range(5, N + 5))},
         r"x and y have different indexes",
     ),
+    "indexes of outcome and instrument": (
+        {"y": pd.Series(Y), "z": pd.Series(Z, index=range(5, N + 5))},
+        r"z and y have different indexes",
+    ),
     "None": ({"y": None}, r"y is None"),
 }  # fmt: skip
 
@@ -125,24 +129,31 @@ def parameters(function):
     return inspect.signature(function).parameters
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
-@pytest.mark.parametrize("case", CASES)
+def asked(cases, *needed):
+    """Functions that take the ``needed`` arguments, and the cases that concern theirs."""
+    return [
+        (name, case)
+        for name, function in FUNCTIONS.items()
+        for case, (changes, message) in cases.items()
+        if {message.split()[0], *changes, *needed} <= set(parameters(function))
+    ]
+
+
+@pytest.mark.parametrize(("name", "case"), asked(CASES))
 def test_data(name, case):
     changes, message = CASES[case]
     with pytest.raises(ValueError, match=message):
         call(name, **changes)
 
 
-@pytest.mark.parametrize("name", [n for n, f in FUNCTIONS.items() if "strata" in parameters(f)])
-@pytest.mark.parametrize("case", CONTROL_CASES)
+@pytest.mark.parametrize(("name", "case"), asked(CONTROL_CASES, "controls", "strata"))
 def test_controls_and_strata(name, case):
     changes, message = CONTROL_CASES[case]
     with pytest.raises(ValueError, match=message):
         call(name, **changes)
 
 
-@pytest.mark.parametrize("name", [n for n, f in FUNCTIONS.items() if "clusters" in parameters(f)])
-@pytest.mark.parametrize("case", CLUSTER_CASES)
+@pytest.mark.parametrize(("name", "case"), asked(CLUSTER_CASES))
 def test_clusters(name, case):
     changes, message = CLUSTER_CASES[case]
     if name in ("sargan_test", "liml_overidentification_test"):
@@ -190,6 +201,21 @@ def test_few_clusters_for_many_instruments():
     for function in (package.anderson_rubin_set, package.conditional_lr_test, package.gmm):
         with pytest.raises(ValueError, match="clusters has 3 clusters for 3 instruments"):
             function(Y, X, z, None, clusters)
+
+
+def test_strata_of_response_weights():
+    weights = package.causal_response_weights
+    with pytest.raises(ValueError, match="strata has 59 rows but y has 60"):
+        weights(Y, X, Z, strata=G[:-1])
+    with pytest.raises(ValueError, match="z does not vary within any stratum"):
+        weights(Y, X, Z, strata=Z)
+    with pytest.raises(ValueError, match="z does not change the mean of x"):
+        weights(np.arange(8.0), np.tile([0.0, 1.0], 4), np.repeat([0.0, 1.0], 4))
+
+
+def test_one_arm_at_a_time():
+    with pytest.raises(ValueError, match="z has 2 columns, and a difference is between two arms"):
+        package.arm_difference(Y, np.column_stack([Z, C[:, 0]]))
 
 
 def test_hc3_refuses_what_it_cannot_do():

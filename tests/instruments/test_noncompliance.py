@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose
 
 from pooledtrials.instruments import (
     anderson_rubin_set,
+    arm_difference,
     causal_response_weights,
     complier_means,
     complier_shares,
@@ -129,6 +130,52 @@ def test_causal_response_weights_sum_to_one_and_weigh_the_steps():
     # weighted shifts are the first stage exactly
     stage = wald_ratio(y, x, z).first_stage.coefficient
     assert_allclose((frame["shift"] * frame["step"]).sum(), stage, rtol=1e-10)
+
+
+@pytest.fixture
+def stratified():
+    """Steps of an ordered exposure in strata of unequal size and share assigned."""
+    generator = np.random.default_rng(7)
+    n = 900
+    strata = generator.choice(4, n, p=[0.1, 0.2, 0.3, 0.4])
+    z = (generator.random(n) < np.array([0.3, 0.5, 0.5, 0.7])[strata]).astype(float)
+    latent = generator.normal(size=n) + 0.5 * strata
+    x = np.digitize(latent + 0.7 * z, [0.0, 1.0, 2.0])
+    x = np.array([0.0, 1.0, 3.0, 4.0])[x]  # steps of unequal width
+    y = latent + x + generator.normal(size=n)
+    return y, x, z, strata
+
+
+def test_stratified_response_weights_are_those_of_tsls_with_strata(stratified):
+    y, x, z, strata = stratified
+    frame = causal_response_weights(y, x, z, None, strata)
+    assert_allclose(frame["weight"].sum(), 1.0, rtol=1e-12)
+    stage = arm_difference(x, z, None, None, strata).coefficient
+    assert_allclose(float(frame["shift"] @ frame["step"]), stage, rtol=1e-10)
+    for value, row in frame.iterrows():
+        reached = (x >= value).astype(float)
+        want = arm_difference(reached, z, None, None, strata, debiased=False)
+        assert_allclose(row["shift"], want.coefficient, rtol=1e-10)
+        assert_allclose(row["standard_error"], want.standard_error, rtol=1e-10)
+    # an outcome that is a step function of the exposure: 2SLS is the weights times its slopes
+    effect = {0.0: 0.0, 1.0: 2.0, 3.0: 2.5, 4.0: -1.0}
+    outcome = np.array([effect[v] for v in x]) + 3.0 * strata
+    slopes = np.diff(list(effect.values())) / frame["step"]
+    found = tsls(outcome, x, z, None, None, strata).coefficient
+    assert_allclose(found, float(frame["weight"] @ slopes), rtol=1e-10)
+    # without strata the weights are others, and would miss it
+    pooled = causal_response_weights(y, x, z)
+    assert abs(float(pooled["weight"] @ slopes) - found) > 0.01
+
+
+def test_clustered_response_weights_and_one_stratum(stratified):
+    y, x, z, strata = stratified
+    one = causal_response_weights(y, x, z, None, np.zeros(y.size))
+    pd.testing.assert_frame_equal(one, causal_response_weights(y, x, z), rtol=1e-12)
+    clusters = np.arange(y.size) % 60
+    frame = causal_response_weights(y, x, z, clusters, strata)
+    want = arm_difference((x >= 3).astype(float), z, None, clusters, strata, debiased=False)
+    assert_allclose(frame.loc[3.0, "standard_error"], want.standard_error, rtol=1e-10)
 
 
 def test_clustered_shares_need_more_than_one_cluster():

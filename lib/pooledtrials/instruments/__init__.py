@@ -6,7 +6,9 @@ Covariances are classical, robust (HC1), or clustered (CR1) whenever clusters ar
 """
 
 from pooledtrials.confidence_set import ConfidenceSet
+from pooledtrials.instruments.arm_difference import arm_difference
 from pooledtrials.instruments.bootstrap import wild_bootstrap_set, wild_bootstrap_test
+from pooledtrials.instruments.causal_response import causal_response_weights
 from pooledtrials.instruments.effective_f import EffectiveF
 from pooledtrials.instruments.estimators import (
     estimates,
@@ -20,7 +22,6 @@ from pooledtrials.instruments.jackknife import jive
 from pooledtrials.instruments.moments import Moments, joint_moments
 from pooledtrials.instruments.noncompliance import (
     ComplierShares,
-    causal_response_weights,
     complier_means,
     complier_shares,
 )
@@ -89,6 +90,7 @@ __all__ = [
     "WeakInstrumentReport",
     "anderson_rubin_set",
     "anderson_rubin_test",
+    "arm_difference",
     "asymmetry_reading",
     "by_trial",
     "causal_response_weights",

@@ -33,7 +33,7 @@ import numpy.typing as npt
 
 from pooledtrials.arguments import Codes, Matrix, Vector, choice
 from pooledtrials.clusters import cluster_sums, small_sample_factor
-from pooledtrials.instruments.partialling import Partialled
+from pooledtrials.instruments.partialling import Factored, Partialled
 
 COVARIANCES: Final = ("classical", "robust", "HC3")
 FORMS: Final = ("wald", "score")
@@ -183,12 +183,13 @@ def score_meat(weights: Matrix, errors: Matrix, clusters: Codes | None) -> Matri
 
 
 def score_error(
-    data: Partialled, instrument: Vector, residual: Vector, covariance: str, debiased: bool
+    data: Factored, instrument: Vector, residual: Vector, covariance: str, debiased: bool
 ) -> float:
     """Standard deviation of ``sum_i h_i e_i`` for one instrument h, made or given.
 
-    Divided by ``|h'x|`` it is the standard error of ``h'y / h'x``. One coefficient and what was
-    partialled out count as lost, ``p + 1``.
+    With e the residuals of a regression on one variable and what was partialled out, of which
+    ``p + 1`` degrees of freedom are lost; divided by ``|h'x|`` it is the standard error of
+    ``h'y / h'x``.
     """
     lost = data.n_partialled + 1
     if data.clusters is None and covariance == "classical":

@@ -3,13 +3,11 @@
 With a binary assignment ``z``, a binary exposure ``x``, exclusion and monotonicity, the Wald ratio
 is the mean effect on compliers (LATE) [imbens1994identification], and the shares and covariates of
 compliers, always-takers and never-takers are identified though nobody knows who is who
-[abadie2003semiparametric]. With an ordered exposure 2SLS is a weighted mean of the effects of each
-step up, the weights being how much assignment moves people past that step [angrist1995two].
+[abadie2003semiparametric].
 """
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -163,67 +161,10 @@ def complier_means(
             slope = -data.x * (1 - data.z) / (1 - p) ** 2 + (1 - data.x) * data.z / p**2
             influence = influence + np.outer(data.z - p, slope @ (w - mean) / n)
         columns[group, "mean"] = mean
-        columns[group, "standard_error"] = _influence_error(influence, data.clusters) / total
+        columns[group, "standard_error"] = influence_error(influence, data.clusters) / total
     frame = pd.DataFrame(columns, index=pd.Index(names, name="covariate"))
     frame.columns.names = ["group", "value"]
     return frame
-
-
-def causal_response_weights(
-    y: Columns,
-    x: Columns,
-    z: Columns,
-    clusters: Columns | None = None,
-) -> pd.DataFrame:
-    """Average causal response weights of an ordered exposure [angrist1995two].
-
-    For each value v above the lowest, ``P(x >= v | z = 1) - P(x >= v | z = 0)`` times the step
-    below v, over the first stage. They add up to one; a negative one contradicts monotonicity (or
-    is chance, see its error).
-
-    Parameters
-    ----------
-    y : (n,)
-        Outcome; checked, not used.
-    x : (n,)
-        Ordered exposure with at most 50 distinct values.
-    z : (n,) of 0 and 1
-    clusters : (n,) labels, optional
-
-    Returns
-    -------
-    DataFrame
-        Index: the value reached. Columns: ``shift`` (the difference of probabilities), its
-        ``standard_error``, ``step`` (distance to the value below), ``weight``.
-
-    Raises
-    ------
-    ValueError
-        For unusable arguments, too many values, or a first stage of exactly zero.
-    """
-    same_index(y=y, x=x, z=z, clusters=clusters)
-    n = one_column(y, "y", "give one outcome at a time").shape[0]
-    exposure = one_column(x, "x", "give one exposure", n)
-    assigned = _zero_one(one_column(z, "z", "give one assignment", n), "z")
-    codes = _groups(clusters, n)
-    values = np.unique(exposure)
-    if values.size > 50:
-        raise ValueError(
-            f"x has {values.size} distinct values: group it into at most 50 ordered ones"
-        )
-    if values.size < 2:
-        raise ValueError("x is constant: an exposure must vary")
-    rows = []
-    for lower, value in itertools.pairwise(values):
-        shift, influence = _difference((exposure >= value).astype(float), assigned)
-        error = float(_influence_error(influence[:, None], codes)[0])
-        rows.append((value, shift, error, value - lower))
-    frame = pd.DataFrame(rows, columns=["value", "shift", "standard_error", "step"])
-    moved = frame["shift"] * frame["step"]
-    total = float(moved.sum())
-    if total == 0:
-        raise ValueError("z does not change the mean of x: there is no response to weigh")
-    return frame.assign(weight=moved / total).set_index("value")
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,19 +177,21 @@ class _Binary:
 def _binary(y: Columns, x: Columns, z: Columns, clusters: Columns | None) -> _Binary:
     same_index(y=y, x=x, z=z, clusters=clusters)
     n = one_column(y, "y", "give one outcome at a time").shape[0]
-    exposure = _zero_one(one_column(x, "x", "give one exposure", n), "x")
-    assigned = _zero_one(one_column(z, "z", "give one assignment", n), "z")
-    return _Binary(exposure, assigned, _groups(clusters, n))
+    exposure = zero_one(one_column(x, "x", "give one exposure", n), "x")
+    assigned = zero_one(one_column(z, "z", "give one assignment", n), "z")
+    return _Binary(exposure, assigned, cluster_codes(clusters, n))
 
 
-def _groups(clusters: Columns | None, n: int) -> Codes | None:
+def cluster_codes(clusters: Columns | None, n: int) -> Codes | None:
+    """Codes of clusters, of which there must be two or more."""
     codes = label_codes(clusters, "clusters", n)
     if codes is not None and int(codes.max()) == 0:
         raise ValueError("clusters has 1 cluster: leave it out, or cluster at a finer level")
     return codes
 
 
-def _zero_one(values: Vector, name: str) -> Vector:
+def zero_one(values: Vector, name: str) -> Vector:
+    """The values, if they are 0 and 1 and both occur."""
     other = int((~np.isin(values, (0.0, 1.0))).sum())
     if other:
         raise ValueError(f"{name} is neither 0 nor 1 in {other} rows: code it as 0 and 1")
@@ -283,14 +226,15 @@ def _difference(variable: Vector, assigned: Vector) -> tuple[float, Vector]:
     return float(treated - control), influence
 
 
-def _influence_error(influence: Matrix, clusters: Codes | None) -> Vector:
+def influence_error(influence: Matrix, clusters: Codes | None) -> Vector:
+    """Standard errors from each row's influence on each of several estimates, HC0 or CR0."""
     if clusters is not None:
         influence = cluster_sums(influence, clusters)
     return np.asarray(np.sqrt(np.sum(influence**2, axis=0)))
 
 
 def _estimate(name: str, share: float, influence: Vector, data: _Binary) -> Estimate:
-    error = float(_influence_error(influence[:, None], data.clusters)[0])
+    error = float(influence_error(influence[:, None], data.clusters)[0])
     label = "robust" if data.clusters is None else "clustered"
     n = data.x.shape[0]
     dof = n - 2 if data.clusters is None else int(data.clusters.max())

@@ -200,11 +200,13 @@ def factor_one(
     name: str,
     controls: Columns | None = None,
     clusters: Columns | None = None,
+    strata: Columns | None = None,
 ) -> Factored:
     """The checks and the factorization of `partial_out` for one variable, named ``name``."""
-    same_index(**{name: variable, "z": z, "controls": controls, "clusters": clusters})
+    others = {"z": z, "controls": controls, "clusters": clusters, "strata": strata}
+    same_index(**{name: variable}, **others)
     column = one_column(variable, name, "give one at a time")
-    return Factored(*_factor({name: column}, z, controls, clusters, None, name))
+    return Factored(*_factor({name: column}, z, controls, clusters, strata, name))
 
 
 def _factor(

@@ -13,14 +13,23 @@ from pooledtrials.panels.few_clusters import FewClustersReading, few_clusters_re
 from pooledtrials.panels.follow_up import FollowUp, follow_up
 from pooledtrials.panels.hausman import hausman_test
 from pooledtrials.panels.imputation import Imputations, analyse_imputations, impute
+from pooledtrials.panels.joint_tests import (
+    JointTest,
+    bootstrap_joint_test,
+    permutation_joint_test,
+)
 from pooledtrials.panels.layout import EFFECTS, Layout, layout
 from pooledtrials.panels.lee_bounds import LeeBounds, lee_bounds
 from pooledtrials.panels.meta_analysis import MetaAnalysis, meta_analysis
 from pooledtrials.panels.one_stage import OneStage, compare_stages, one_stage
+from pooledtrials.panels.panel_analysis import PanelAnalysis
 from pooledtrials.panels.random_intercept import RandomIntercept, RandomInterceptFit
+from pooledtrials.panels.redraws import PermuteBetweenUnits, ResamplePatients
 from pooledtrials.panels.regressions import METHODS, compare, fit, fit_all
 from pooledtrials.panels.response_model import FollowUpPredictors, follow_up_predictors
 from pooledtrials.panels.rubin import ImputedEstimate, rubin
+from pooledtrials.panels.specification_curve import SpecificationCurve, specification_curve
+from pooledtrials.panels.specification_grid import specifications, subsets
 from pooledtrials.panels.tipping_point import TippingPoint, tipping_point
 from pooledtrials.panels.trial_estimates import by_trial
 from pooledtrials.panels.variants import VARIANTS
@@ -50,18 +59,24 @@ __all__ = [
     "Imputations",
     "ImputedEstimate",
     "InverseProbabilityWeights",
+    "JointTest",
     "Layout",
     "LeeBounds",
     "MetaAnalysis",
     "OneStage",
+    "PanelAnalysis",
     "PanelEstimate",
+    "PermuteBetweenUnits",
     "RandomIntercept",
     "RandomInterceptFit",
+    "ResamplePatients",
+    "SpecificationCurve",
     "TippingPoint",
     "TwoPart",
     "WildClusterTest",
     "analyse_imputations",
     "arm_contrast",
+    "bootstrap_joint_test",
     "bounded_outcome",
     "by_trial",
     "compare",
@@ -79,8 +94,12 @@ __all__ = [
     "lee_bounds",
     "meta_analysis",
     "one_stage",
+    "permutation_joint_test",
     "rubin",
     "smallest_p_value",
+    "specification_curve",
+    "specifications",
+    "subsets",
     "tipping_point",
     "treatment_weights",
     "weighted_regression",

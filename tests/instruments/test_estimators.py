@@ -76,12 +76,22 @@ def test_o_a3_card_stata(card, truths):
     assert_allclose(pair(gmm(*data)), want["gmm"], rtol=1e-6)
 
 
+def of_controls(data, found):
+    """Intercept and controls' coefficients, which follow from that of the exposure."""
+    y, x, _, controls = (np.asarray(v, dtype=float) for v in data)
+    regressors = np.column_stack([np.ones(y.size), controls])
+    return np.linalg.lstsq(regressors, y - found.coefficient * x, rcond=None)[0]
+
+
 def test_o_a4_mroz(mroz, truths):
     want = truths["O-A4"]
     data = (mroz["lwage"], mroz["educ"], mroz[["fatheduc", "motheduc"]], mroz[["exper", "expersq"]])
     for estimator, name in ((tsls, "tsls"), (liml, "liml"), (fuller, "fuller")):
         found = pair(estimator(*data, covariance="classical"))
         assert_allclose(found, want[name], rtol=1e-7, atol=5e-10)  # LIML, Fuller: 9 dp
+    found = tsls(*data, covariance="classical")
+    assert_allclose(pair(found), want["printed"], atol=5e-5)
+    assert_allclose(of_controls(data, found)[1:], want["controls"], rtol=1e-7)
 
 
 def test_o_a5_cigarettes(cigarettes, truths):
@@ -93,6 +103,7 @@ def test_o_a5_cigarettes(cigarettes, truths):
         tsls(*data, debiased=d).standard_error for d in (False, True)
     ]
     assert_allclose([found.coefficient, *errors], want["both"], rtol=1e-6)
+    assert_allclose(of_controls(data, found), want["controls"], rtol=1e-6)
     found = tsls(c["packs"], c["price"], c["tdiff"], c["income"])
     assert_allclose(pair(found), want["tdiff"], rtol=1e-6)
 

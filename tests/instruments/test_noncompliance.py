@@ -32,6 +32,10 @@ def test_o_g0_nhefs(nhefs, truths):
     assert_allclose([found.ratio.coefficient, *errors], want["tsls"], rtol=1e-7)
     stage = first_stage(y, x, z, **IID).f_test.statistic
     assert_allclose(stage, want["F"], rtol=1e-7)
+    large = tsls(y, x, z, debiased=False, **IID).standard_error
+    assert_allclose(large, want["large_sample_error"], atol=5e-6)  # Stata's, 5 dp
+    printed = [found.ratio.coefficient, *found.ratio.interval().end_points]
+    assert_allclose(np.round(printed, 2), want["printed"], atol=0.05)  # 2.40, -36.5, 41.3
     assert found.fieller.kind == "whole line"
     assert found.delta.kind == "interval"
 

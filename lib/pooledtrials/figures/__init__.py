@@ -14,6 +14,7 @@ from pooledtrials.figures.sets import (
     p_values,
     weak_instrument_report,
 )
+from pooledtrials.figures.specifications import specification_curve
 from pooledtrials.figures.style import COLOURS, MARKERS, WIDE, use_style
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "response_weights",
     "sensitivity_contours",
     "shares",
+    "specification_curve",
     "timeline",
     "tipping_point",
     "use_style",

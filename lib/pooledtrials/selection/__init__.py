@@ -48,6 +48,7 @@ from pooledtrials.selection.just_identified import (
     just_identified,
     just_identified_fit,
 )
+from pooledtrials.selection.ladder import Ladder, Rung, rung
 from pooledtrials.selection.m_statistics import m_statistic_bounds
 from pooledtrials.selection.missing_outcomes import missing_outcome_bounds
 from pooledtrials.selection.negative_controls import NegativeControls, leads, negative_controls
@@ -106,6 +107,7 @@ __all__ = [
     "InstrumentSensitivity",
     "InstrumentValidity",
     "JustIdentified",
+    "Ladder",
     "LocalToZero",
     "NegativeControls",
     "OsterDelta",
@@ -113,6 +115,7 @@ __all__ = [
     "PlausiblyExogenous",
     "RegressionSensitivity",
     "RobustnessValue",
+    "Rung",
     "SensitivityBounds",
     "ShortRegression",
     "adjusted_anderson_rubin_critical_value",
@@ -162,6 +165,7 @@ __all__ = [
     "regression_at",
     "regression_sensitivity",
     "robustness_value",
+    "rung",
     "short_regression",
     "signed_rank_bounds",
     "stoye_interval",

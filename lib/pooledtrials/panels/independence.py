@@ -14,7 +14,12 @@ COLLINEAR: Final = 1e-9
 
 
 def independent(columns: Matrix, scales: Vector) -> npt.NDArray[np.bool_]:
-    """Which columns are no linear combination of those before them.
+    """Which columns are no linear combination of those before them, as `orthonormal` judges."""
+    return orthonormal(columns, scales)[1]
+
+
+def orthonormal(columns: Matrix, scales: Vector) -> tuple[Matrix, npt.NDArray[np.bool_]]:
+    """Orthonormal basis (n, rank) of columns, and which of them are in it.
 
     Gram-Schmidt, each column orthogonalized twice. A dependent column is left out of the basis, so
     that its rounding error cannot make a later one look dependent, as it can in a QR factorization.
@@ -37,7 +42,7 @@ def independent(columns: Matrix, scales: Vector) -> npt.NDArray[np.bool_]:
             basis[:, rank] = rest / norm
             kept[j] = True
             rank += 1
-    return kept
+    return basis[:, :rank], kept
 
 
 def variation(columns: Matrix) -> Vector:

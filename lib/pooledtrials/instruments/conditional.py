@@ -43,6 +43,7 @@ def chi2_or_f_sf(
     return np.asarray(special.fdtrc(k, dof, value / k))
 
 
+@lru_cache(maxsize=1024)
 def chi2_or_f_isf(alpha: float, k: float, dof: float | None = None) -> float:
     """The value that chi2(k), or k times F(k, dof), exceeds with probability ``alpha``."""
     if dof is None or math.isinf(dof):

@@ -32,6 +32,8 @@ INTERVAL: Final = 1
 TWO_RAYS: Final = 2
 WHOLE_LINE: Final = 3
 
+_ROUNDING: Final = 4 * float(np.finfo(float).eps)
+
 # by whether the quadratic has real roots, opens upwards, and is positive where it has none
 _CODES: Final = np.array(
     [WHOLE_LINE, EMPTY, WHOLE_LINE, EMPTY, TWO_RAYS, TWO_RAYS, INTERVAL, INTERVAL], dtype=np.int8
@@ -196,8 +198,8 @@ def quadratic_sets(m: Array) -> QuadraticSets:
     half, c2 = -off, c2 + 0.0  # no negative zero
     # The sign of the discriminant decides between whole line and two rays; a double root that
     # rounding makes real (k = 1: A has rank one) is a hole of no width, not a piece.
-    discriminant = half**2 - c0 * c2
-    real = discriminant > 4 * np.finfo(float).eps * (half**2 + np.abs(c0 * c2))
+    discriminant = half * half - c0 * c2
+    real = discriminant > _ROUNDING * (half * half + np.abs(c0 * c2))
     with np.errstate(invalid="ignore", divide="ignore"):
         pivot = -(half + np.copysign(np.sqrt(np.where(real, discriminant, np.nan)), half))
         one, two = pivot / c2, c0 / pivot

@@ -266,7 +266,7 @@ def _refuse_degenerate(r: Matrix, blocks: Mapping[str, Sequence[str]]) -> None:
     constant = varying <= COLLINEAR**2 * (varying + squares[0])
     collinear = np.diagonal(squares) <= COLLINEAR**2 * varying
     constant[0] = collinear[0] = False  # the intercept, which is meant to be constant
-    if not (constant.any() or collinear.any()):
+    if not (constant | collinear).any():
         return
     labels = [(block, name) for block, names in blocks.items() for name in names]
     for found, words, remedy in (

@@ -115,3 +115,13 @@ def test_as_few_rows_as_there_can_be():
         tsls(y[:4], x[:4], z[:4])
     with pytest.raises(ValueError, match=r"x has 3 rows, too few .* at least 4 are needed"):
         factor_one(x[:3], z[:3], "x")
+
+
+def test_one_variable_may_bear_the_instruments_name():
+    """A design has no outcome: what stands in for one is named after what could be wrong, z."""
+    g = np.random.default_rng(4)
+    z, strata = g.normal(size=(40, 2)), np.arange(40) % 3
+    data = factor_one(g.normal(size=40), z, "z", None, None, strata)
+    assert data.n_partialled == 3
+    within = z - np.array([z[strata == s].mean(axis=0) for s in range(3)])[strata]
+    assert_allclose(data.q @ data.r, within, atol=1e-13)

@@ -203,8 +203,9 @@ def factor_one(
     strata: Columns | None = None,
 ) -> Factored:
     """The checks and the factorization of `partial_out` for one variable, named ``name``."""
-    others = {"z": z, "controls": controls, "clusters": clusters, "strata": strata}
-    same_index(**{name: variable}, **others)
+    # merged, since the variable may itself be named z: of a design without outcome
+    columns = {"z": z, "controls": controls, "clusters": clusters, "strata": strata}
+    same_index(**({name: variable} | columns))
     column = one_column(variable, name, "give one at a time")
     return Factored(*_factor({name: column}, z, controls, clusters, strata, name))
 

@@ -125,3 +125,5 @@ def test_one_variable_may_bear_the_instruments_name():
     assert data.n_partialled == 3
     within = z - np.array([z[strata == s].mean(axis=0) for s in range(3)])[strata]
     assert_allclose(data.q @ data.r, within, atol=1e-13)
+    with pytest.raises(ValueError, match="z column z1 is a linear combination"):
+        factor_one(g.normal(size=40), np.column_stack([z[:, 0], z[:, 0]]), "z")

@@ -7,7 +7,7 @@ columns before it. What is as long as the data is formed when it is asked for (`
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -249,18 +249,18 @@ def _factor(
     for j, column in enumerate(variables.values()):
         joined[:, start + j] = column
     factors = factorize(joined, p, k)
-    blocks = {
-        "intercept": ("",),
-        "strata": [f"indicator {j + 2}" for j in range(indicators.shape[1])],
-        "controls": covariate_names,
-        "z": names,
-        **dict.fromkeys(variables, ("",)),
-    }
+    blocks: list[tuple[str, Sequence[str]]] = [
+        ("intercept", ("",)),
+        ("strata", [f"indicator {j + 2}" for j in range(indicators.shape[1])]),
+        ("controls", covariate_names),
+        ("z", names),
+        *((name, ("",)) for name in variables),
+    ]
     _refuse_degenerate(factors.triangle, blocks)
     return factors, groups, names
 
 
-def _refuse_degenerate(r: Matrix, blocks: Mapping[str, Sequence[str]]) -> None:
+def _refuse_degenerate(r: Matrix, blocks: Sequence[tuple[str, Sequence[str]]]) -> None:
     """Read constant and collinear columns off the triangular factor."""
     squares = r * r
     varying = squares[1:].sum(axis=0)
@@ -269,7 +269,7 @@ def _refuse_degenerate(r: Matrix, blocks: Mapping[str, Sequence[str]]) -> None:
     constant[0] = collinear[0] = False  # the intercept, which is meant to be constant
     if not (constant | collinear).any():
         return
-    labels = [(block, name) for block, names in blocks.items() for name in names]
+    labels = [(block, name) for block, names in blocks for name in names]
     for found, words, remedy in (
         (constant, "constant (the intercept is always partialled out)", "drop it"),
         (collinear, "a linear combination of the columns before it", ""),

@@ -9,9 +9,9 @@ from linearmodels import PanelOLS
 from numpy.testing import assert_allclose
 
 from pooledtrials import pooling
-from pooledtrials.planning.true_confounding import true_confounding
+from pooledtrials.planning.true_confounding import true_confounding, with_questionnaire
 from pooledtrials.pooling import twin
-from pooledtrials.selection import adjusted_estimate
+from pooledtrials.selection import adjusted_estimate, regression_sensitivity
 
 SEEDS = range(7100, 7116)
 
@@ -145,3 +145,61 @@ def test_words_and_table_hold_the_numbers():
 def test_an_unknown_area_is_refused():
     with pytest.raises(ValueError, match=r"area is 'legal'"):
         true_confounding(twin.simulate("works", "weak", 1), "legal")
+
+
+# ---- a questionnaire that asks about the confounder
+
+
+@pytest.fixture(scope="module")
+def nothing_works() -> twin.Twin:
+    return twin.simulate("selection", "weak", 21)
+
+
+def sensitivity(panel):
+    rows = pooling.analysis_set(panel, interviews="all", controls=["questionnaire"])
+    cells = pd.get_dummies(rows.strata, dtype=float)
+    cells = cells.loc[:, ~cells.columns.str.endswith(" 0")]
+    return regression_sensitivity(
+        rows.y, rows.x, rows.controls.join(cells), strata=rows.patients,
+        benchmarks=["questionnaire"], multiples=[1.0],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("reliability", [0.0, 0.3, 1.0])
+def test_a_questionnaire_has_its_reliability(nothing_works, reliability):
+    panel = with_questionnaire(nothing_works, reliability, 3)
+    asked = panel["questionnaire"]
+    assert asked.isna().equals(~panel["observed"])
+    truth = nothing_works.truth.complete["changing"].where(panel["observed"])
+    kept = asked.notna()
+    found = np.corrcoef(asked[kept], truth[kept])[0, 1]
+    # the standard error of a correlation, by Fisher's transformation, is below 1 / sqrt(n - 3)
+    assert abs(found - np.sqrt(reliability)) < 4 / np.sqrt(kept.sum() - 3)
+    assert list(panel.drop(columns="questionnaire")) == list(twin.observed_panel(nothing_works))
+
+
+def test_a_perfect_questionnaire_is_the_long_regression(nothing_works):
+    found = sensitivity(with_questionnaire(nothing_works, 1.0, 3))
+    want = true_confounding(nothing_works).long.coefficient
+    assert_allclose(found.fit.coefficient, want, rtol=1e-7)
+
+
+def test_a_poor_questionnaire_removes_less_and_makes_the_rest_look_unlikely(nothing_works):
+    found = {r: sensitivity(with_questionnaire(nothing_works, r, 3)) for r in (0.1, 0.3, 0.8)}
+    left = [f.fit.coefficient for f in found.values()]
+    assert left == sorted(left)
+    assert left[0] < left[-1] < 0
+    # nothing is caused, yet a confounder as strong as the answers seems to leave an effect
+    assert found[0.3].benchmarks["high"].iloc[0] < 0
+
+
+def test_noise_is_that_of_the_seed(nothing_works):
+    once, again, other = (with_questionnaire(nothing_works, 0.5, seed) for seed in (3, 3, 4))
+    pd.testing.assert_frame_equal(once, again)
+    assert not once["questionnaire"].equals(other["questionnaire"])
+
+
+@pytest.mark.parametrize("reliability", [-0.1, 1.5, float("nan")])
+def test_a_reliability_is_a_share(nothing_works, reliability):
+    with pytest.raises(ValueError, match="reliability"):
+        with_questionnaire(nothing_works, reliability, 3)

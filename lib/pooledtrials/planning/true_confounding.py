@@ -12,10 +12,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from pooledtrials import panels, pooling, selection
-from pooledtrials.arguments import choice
+from pooledtrials.arguments import choice, finite
 from pooledtrials.panels import PanelEstimate
 from pooledtrials.planning.two_worlds import AREAS
 from pooledtrials.pooling import twin
@@ -107,9 +108,7 @@ def true_confounding(pool: twin.Twin, area: str = "drug") -> TrueConfounding:
         For an unknown area.
     """
     choice(area, "area", AREAS)
-    keys = ["trial", "patient", "wave"]
-    hidden = pool.truth.complete.astype({"patient": "str"})[[*keys, "changing"]]
-    panel = twin.observed_panel(pool).merge(hidden, on=keys, validate="one_to_one")
+    panel = _with_motivation(pool)
     rows = pooling.analysis_set(panel, f"asi_{area}", interviews="all").repeated
     motivation = panel.loc[rows["y"].index, "changing"]
     errors = {kind: panels.fit(**rows, covariance=kind) for kind in ("classical", "clustered")}
@@ -128,3 +127,48 @@ def true_confounding(pool: twin.Twin, area: str = "drug") -> TrueConfounding:
         average_effect=pool.truth.average_effect[area],
         weighted_effect=float(pool.truth.selection.loc[area, "causal"]),
     )
+
+
+def with_questionnaire(
+    pool: twin.Twin, reliability: float, seed: int | np.random.SeedSequence | np.random.Generator
+) -> pd.DataFrame:
+    """Return the panel of a pool whose interviewers had asked about motivation every time.
+
+    The new column ``questionnaire`` is wave-to-wave motivation plus noise,
+    ``sqrt(r) m + sqrt(1 - r) e``: a standard normal of which the share r is what was meant. It is
+    missing where no interview was held. Benchmarks made from it show what a benchmark is worth when
+    the very confounder was asked for, but not measured well.
+
+    Parameters
+    ----------
+    pool : Twin
+        From `twin.simulate`.
+    reliability : float
+        Share of the answers' variance that is motivation, from 0 to 1.
+    seed : int, SeedSequence or Generator
+        Of the noise.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `twin.observed_panel` with one column more. No row is a real patient.
+
+    Raises
+    ------
+    ValueError
+        If the reliability is not a share.
+    """
+    if not 0 <= finite(reliability, "reliability") <= 1:
+        raise ValueError(f"reliability is {reliability:g}: give a share from 0 to 1")
+    panel = _with_motivation(pool)
+    motivation = panel.pop("changing")
+    noise = np.random.default_rng(seed).standard_normal(len(panel))
+    answers = math.sqrt(reliability) * motivation + math.sqrt(1 - reliability) * noise
+    return panel.assign(questionnaire=answers.where(panel["observed"]))
+
+
+def _with_motivation(pool: twin.Twin) -> pd.DataFrame:
+    """The panel an analyst would see, and beside it what the truth says of motivation."""
+    keys = ["trial", "patient", "wave"]
+    hidden = pool.truth.complete.astype({"patient": "str"})[[*keys, "changing"]]
+    return twin.observed_panel(pool).merge(hidden, on=keys, validate="one_to_one")

@@ -14,7 +14,7 @@ from pooledtrials.panels import EFFECTS, layout
 from pooledtrials.panels.coding import recode
 from pooledtrials.panels.independence import independent, variation
 from pooledtrials.panels.layout import changes
-from pooledtrials.panels.previous import previous_rows
+from pooledtrials.panels.previous import previous_rows, times
 
 POOL = small_pool()
 DATA = layout(*arguments(POOL))
@@ -67,6 +67,7 @@ def test_previous_interviews(gaps):
             if gaps == "span" or DATA.turns[a] == DATA.turns[b] + 1:
                 want.add((a, b))
     assert found == want
+    assert_array_equal(times(DATA, gaps)[now], times(DATA, gaps)[before] + 1)
     assert (len(found) < POOL.shape[0] - DATA.n_patients) == (gaps == "skip")
 
 

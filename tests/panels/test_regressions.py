@@ -10,13 +10,7 @@ import pytest
 from conftest import NLSWORK_TERMS
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from linearmodels.panel import (
-    BetweenOLS,
-    FirstDifferenceOLS,
-    PanelOLS,
-    PooledOLS,
-    RandomEffects,
-)
+from linearmodels.panel import FirstDifferenceOLS, PanelOLS, PooledOLS, RandomEffects
 from numpy.testing import assert_allclose
 from scipy import stats
 from small_pool import arguments, small_pool
@@ -183,40 +177,6 @@ def test_pooled_and_random_effects(covariance):
         table = found.coefficients
         assert_allclose(table["estimate"], want.params[["x", "c", "d"]], rtol=1e-9)
         assert_allclose(table["se"], want.std_errors[["x", "c", "d"]], rtol=1e-9)
-
-
-@pytest.mark.parametrize("small_sample", [False, True])
-def test_swamy_and_arora_of_unbalanced_panels(small_sample):
-    """Also where means of cells are collinear, and with a control constant in patients."""
-    frame, cells = panel_of(POOL)
-    model = RandomEffects(frame["y"], frame[["x", "d", *cells]])
-    want = model.fit(small_sample=small_sample)
-    found = fit(*arguments(POOL, ("d",)), method="random effects", small_sample=small_sample)
-    variances = want.variance_decomposition
-    assert_allclose(found.variance_components["patient"], variances["Effects"], rtol=1e-9)
-    assert_allclose(found.variance_components["residual"], variances["Residual"], rtol=1e-9)
-    theta = want.theta["theta"]
-    sizes = frame.groupby(level=0).size()
-    for size, share in found.theta.items():
-        assert_allclose(theta[sizes == size], share, rtol=1e-9)
-
-
-@pytest.mark.parametrize("covariance", ["clustered", "classical", "robust"])
-def test_between(covariance):
-    means = POOL.groupby(["trial", "patient"])[["y", "x", "c", "d"]].transform("mean")
-    frame = means.assign(one=1.0, pair=POOL["trial"] + POOL["patient"].astype(str))
-    frame = frame.assign(wave=POOL["wave"]).set_index(["pair", "wave"])
-    settings = {
-        "clustered": {"cov_type": "clustered", "debiased": False},
-        "classical": {"cov_type": "unadjusted"},
-        "robust": {"cov_type": "robust"},
-    }[covariance]
-    want = BetweenOLS(frame["y"], frame[["x", "c", "d", "one"]]).fit(**settings)
-    found = fit(
-        *arguments(POOL), method="between", effects="none", covariance=covariance, variant="CR0"
-    )
-    assert_allclose(found.coefficients["estimate"], want.params.iloc[:3], rtol=1e-9)
-    assert_allclose(found.coefficients["se"], want.std_errors.iloc[:3], rtol=1e-9)
 
 
 def test_first_differences_of_one_trial():

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from pooledtrials.arguments import Codes, Matrix, Vector
 from pooledtrials.panels.independence import independent, variation
@@ -40,6 +41,12 @@ class Design:
     absorbed: tuple[str, ...]
     n_effects: int
     intercept: bool
+
+
+def index(data: Layout, time: Codes | None = None) -> pd.MultiIndex:
+    """Patient and time of each row."""
+    times = data.waves if time is None else time
+    return pd.MultiIndex.from_arrays([data.patients, times], names=["patient", "time"])
 
 
 def design(

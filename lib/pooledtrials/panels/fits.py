@@ -30,6 +30,7 @@ class Fit:
     interviews : positions in ``data`` of one interview of each row used
     counted : columns counted in the factor of a clustered covariance
     left : rows less columns and patient effects
+    result : the fit of the package that made it
     """
 
     data: Layout
@@ -40,6 +41,7 @@ class Fit:
     interviews: Codes
     counted: int
     left: float
+    result: Any
 
 
 def estimate_of(method: str, fit: Fit, options: Options, **more: Any) -> PanelEstimate:

@@ -14,12 +14,7 @@ COLLINEAR: Final = 1e-9
 
 
 def independent(columns: Matrix, scales: Vector) -> npt.NDArray[np.bool_]:
-    """Which columns are no linear combination of those before them, as `orthonormal` judges."""
-    return orthonormal(columns, scales)[1]
-
-
-def orthonormal(columns: Matrix, scales: Vector) -> tuple[Matrix, npt.NDArray[np.bool_]]:
-    """Orthonormal basis (n, rank) of columns, and which of them are in it.
+    """Which columns are no linear combination of those before them.
 
     Gram-Schmidt, each column orthogonalized twice. A dependent column is left out of the basis, so
     that its rounding error cannot make a later one look dependent, as it can in a QR factorization.
@@ -42,7 +37,7 @@ def orthonormal(columns: Matrix, scales: Vector) -> tuple[Matrix, npt.NDArray[np
             basis[:, rank] = rest / norm
             kept[j] = True
             rank += 1
-    return basis[:, :rank], kept
+    return kept
 
 
 def variation(columns: Matrix) -> Vector:

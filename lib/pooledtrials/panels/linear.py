@@ -1,4 +1,4 @@
-"""The linear panel regressions: each is least squares of rows that its method transforms."""
+"""The linear panel regressions, fitted by linearmodels and brought to one result."""
 
 from __future__ import annotations
 
@@ -7,24 +7,29 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import linalg
+from linearmodels.panel import (
+    BetweenOLS,
+    FirstDifferenceOLS,
+    PanelOLS,
+    PooledOLS,
+    RandomEffects,
+)
 
-from pooledtrials.arguments import Codes, Matrix, Vector
-from pooledtrials.clusters import cluster_sums
-from pooledtrials.panels.design import MEAN, Design, design, nested, quasi_demeaned
+from pooledtrials.arguments import Codes, Matrix
+from pooledtrials.panels.design import MEAN, Design, design, index, nested
 from pooledtrials.panels.estimate import Dropped, PanelEstimate, dropped_frame
 from pooledtrials.panels.fits import Fit, estimate_of
 from pooledtrials.panels.layout import Layout, changes, changing_exposure
 from pooledtrials.panels.options import Options
-from pooledtrials.panels.previous import lagged, previous_rows, without_previous
-from pooledtrials.panels.swamy_arora import swamy_arora
+from pooledtrials.panels.previous import lagged, previous_rows, times, without_previous
 from pooledtrials.results import Estimate
 
 
 def pooled(data: Layout, options: Options) -> PanelEstimate:
     """Least squares of all interviews."""
     columns = design(data, options.effects, "pooled")
-    return estimate_of("pooled", _fit(data.y, data, columns, options), options)
+    model = PooledOLS(_outcome(data), _frame(data, columns), check_rank=False)
+    return estimate_of("pooled", _fit(model, data, columns, options), options)
 
 
 def within(data: Layout, options: Options, method: str = "within") -> PanelEstimate:
@@ -50,7 +55,16 @@ def within(data: Layout, options: Options, method: str = "within") -> PanelEstim
         intercept=False,
         lost=kept.n_patients,
     )
-    fit = _fit(kept.within(kept.y), kept, columns, options, lost=kept.n_patients)
+    model = PanelOLS(_outcome(kept), _frame(kept, columns), entity_effects=True, check_rank=False)
+    fit = _fit(
+        model,
+        kept,
+        columns,
+        options,
+        lost=kept.n_patients,
+        auto_df=False,
+        count_effects=options.covariance == "classical",
+    )
     if nested(kept.effect_codes(options.effects), kept.clusters):
         fit = replace(fit, counted=fit.counted - columns.n_effects)
     dropped = [
@@ -72,8 +86,9 @@ def within(data: Layout, options: Options, method: str = "within") -> PanelEstim
 def between(data: Layout, options: Options) -> PanelEstimate:
     """Least squares of patients' means, one row a patient, unweighted."""
     columns = design(data, options.effects, "between", transform=data.patient_means)
+    model = BetweenOLS(_outcome(data), _frame(data, columns), check_rank=False)
     first = np.unique(data.patients, return_index=True)[1]
-    fit = _fit(data.patient_means(data.y), data, columns, options, used=first)
+    fit = _fit(model, data, columns, options, used=first)
     dropped = _absorbed(columns, "having the same mean in all patients")
     return estimate_of("between", fit, options, dropped=dropped_frame(dropped))
 
@@ -81,21 +96,21 @@ def between(data: Layout, options: Options) -> PanelEstimate:
 def random_effects(data: Layout, options: Options) -> PanelEstimate:
     """Feasible GLS with Swamy and Arora's variances."""
     columns = design(data, options.effects, "random effects")
-    fit, components = _random(data, columns, "random effects", options)
-    return estimate_of("random effects", fit, options, **components)
+    fit = _random(data, columns, "random effects", options)
+    return estimate_of("random effects", fit, options, **_components(fit))
 
 
 def mundlak(data: Layout, options: Options) -> PanelEstimate:
     """Random effects with patients' means of every column as regressors."""
     changing_exposure(data, "method='mundlak'")
     columns = design(data, options.effects, "mundlak", means=True)
-    fit, components = _random(data, columns, "mundlak", options)
+    fit = _random(data, columns, "mundlak", options)
     alone = Dropped(
         int((data.sizes == 1).sum()),
         "patients with one interview",
         "they stay, for the comparison between patients",
     )
-    found = estimate_of("mundlak", fit, options, dropped=dropped_frame([alone]), **components)
+    found = estimate_of("mundlak", fit, options, dropped=dropped_frame([alone]), **_components(fit))
     at, mean = data.names[0], MEAN + data.names[0]
     difference = float(found.coefficients.loc[mean, "estimate"])
     covariance = found.covariance_matrix.loc[[at, mean], [at, mean]].to_numpy()
@@ -123,7 +138,9 @@ def first_differences(data: Layout, options: Options) -> PanelEstimate:
     columns = design(
         data, options.effects, "first differences", transform=difference, intercept=False
     )
-    fit = _fit(difference(data.y), data, columns, options, used=now)
+    time = times(data, options.gaps)
+    model = FirstDifferenceOLS(_outcome(data, time), _frame(data, columns, time), check_rank=False)
+    fit = _fit(model, data, columns, options, used=now, time=time)
     dropped = [
         *left,
         Dropped(
@@ -144,52 +161,49 @@ def lagged_within(data: Layout, options: Options) -> PanelEstimate:
     return replace(found, dropped=both)
 
 
+def _outcome(data: Layout, time: Codes | None = None) -> pd.Series:
+    return pd.Series(data.y, index=index(data, time), name="y")
+
+
+def _frame(data: Layout, columns: Design, time: Codes | None = None) -> pd.DataFrame:
+    names = [str(j) for j in range(columns.levels.shape[1])]
+    return pd.DataFrame(columns.levels, index=index(data, time), columns=names)
+
+
 def _fit(
-    y: Vector,
+    model: Any,
     data: Layout,
     columns: Design,
     options: Options,
     *,
     lost: int = 0,
     used: Codes | None = None,
+    time: Codes | None = None,
+    **settings: Any,
 ) -> Fit:
-    """Least squares of transformed rows.
-
-    ``(X'X)^-1 M (X'X)^-1`` with ``M = s2 X'X``, ``n / (n - k) sum_i e_i^2 x_i x_i'`` or ``sum_g
-    X_g'e_g e_g'X_g``, of X = QR by way of Q; ``lost`` degrees of freedom go to patient effects.
-    ``used`` has one interview of each row.
-    """
-    interviews = np.arange(data.nobs) if used is None else used
-    n, k = columns.columns.shape
-    Q, R = linalg.qr(columns.columns, mode="economic", check_finite=False)
-    params = linalg.solve_triangular(R, Q.T @ y)
-    residual = y - columns.columns @ params
-    left = float(n - lost - k)
-    scores = Q * residual[:, None]
+    """Fit a model of linearmodels; ``used`` has one interview of each row it uses."""
     if options.covariance == "clustered":
-        sums = cluster_sums(scores, data.clusters[interviews])
-        middle = sums.T @ sums
-    elif options.covariance == "robust":
-        middle = n / left * scores.T @ scores
+        groups = pd.DataFrame({"cluster": data.clusters}, index=index(data, time))
+        settings |= {"cov_type": "clustered", "clusters": groups, "debiased": False}
     else:
-        middle = float(residual @ residual) / left * np.eye(k)
-    half = linalg.solve_triangular(R, middle)
+        cov_type = {"classical": "unadjusted", "robust": "robust"}[options.covariance]
+        settings |= {"cov_type": cov_type, "debiased": True}
+    result = model.fit(**settings)
+    k = columns.levels.shape[1]
     return Fit(
         data=data,
         columns=columns,
-        params=params,
-        covariance=linalg.solve_triangular(R, half.T),
-        nobs=n,
-        interviews=interviews,
+        params=result.params.to_numpy(),
+        covariance=result.cov.to_numpy(),
+        nobs=int(result.nobs),
+        interviews=np.arange(data.nobs) if used is None else used,
         counted=k,
-        left=left,
+        left=float(result.nobs - lost - k),
+        result=result,
     )
 
 
-def _random(
-    data: Layout, columns: Design, method: str, options: Options
-) -> tuple[Fit, dict[str, Any]]:
-    """Least squares of quasi-demeaned rows; variances and theta by number of interviews."""
+def _random(data: Layout, columns: Design, method: str, options: Options) -> Fit:
     k = columns.levels.shape[1]
     if data.n_patients <= k or data.nobs - data.n_patients <= k:
         raise ValueError(
@@ -197,18 +211,23 @@ def _random(
             f" method={method!r}: its variances need more patients, and more rows beyond one a"
             f" patient, than columns; use fewer controls, or effects='wave' or 'none'"
         )
-    patient, residual = swamy_arora(data, columns.levels, options.small_sample)
-    theta = 1 - np.sqrt(residual / (residual + patient * data.sizes))
-    transformed = replace(columns, columns=quasi_demeaned(data, columns.levels, theta))
-    fit = _fit(quasi_demeaned(data, data.y, theta), data, transformed, options)
-    shares = dict(zip(data.sizes.tolist(), theta.tolist(), strict=True))
-    return fit, {
+    model = RandomEffects(_outcome(data), _frame(data, columns), check_rank=False)
+    return _fit(model, data, columns, options, small_sample=options.small_sample)
+
+
+def _components(fit: Fit) -> dict[str, Any]:
+    """Variances and theta of a random-effects fit."""
+    variances = fit.result.variance_decomposition
+    patient, residual = float(variances["Effects"]), float(variances["Residual"])
+    share = 1 - np.sqrt(residual / (residual + patient * np.unique(fit.data.sizes)))
+    sizes = np.unique(fit.data.sizes).tolist()
+    return {
         "variance_components": {
             "patient": patient,
             "residual": residual,
             "intraclass correlation": patient / (patient + residual),
         },
-        "theta": {size: shares[size] for size in sorted(shares)},
+        "theta": dict(zip(sizes, share.tolist(), strict=True)),
     }
 
 

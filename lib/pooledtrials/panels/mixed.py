@@ -157,4 +157,5 @@ def _fit(data: Layout, columns: Design, params: Vector, covariance: Matrix) -> F
         interviews=np.arange(data.nobs),
         counted=k,
         left=float(data.nobs - k),
+        result=None,
     )

@@ -30,6 +30,17 @@ def previous_rows(data: Layout, gaps: str) -> tuple[Codes, Codes]:
     return now[follows], before[follows]
 
 
+def times(data: Layout, gaps: str) -> Codes:
+    """Times whose steps of one are the differences wanted: place in schedule or patient."""
+    if gaps == "skip":
+        return data.turns
+    order = np.lexsort([data.waves, data.patients])
+    starts = np.concatenate([[0], np.cumsum(data.sizes)[:-1]])
+    place = np.empty(data.nobs, dtype=np.intp)
+    place[order] = np.arange(data.nobs) - starts[data.patients[order]]
+    return place
+
+
 def lagged(data: Layout, gaps: str) -> Layout:
     """The rows that have a previous interview, with the exposure of that one."""
     now, before = previous_rows(data, gaps)

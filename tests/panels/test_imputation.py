@@ -226,6 +226,24 @@ def test_constant_and_repeated_columns_do_not_stop_it():
     assert (found.completed[0]["always"] == 1).all()
 
 
+def test_a_covariate_that_nobody_seen_has_is_left_out_for_that_wave():
+    """Nobody from a shelter was seen at month 6: the shelter says nothing then, and nobody warns."""
+    sheltered = PANEL["patient"].isin([3, 17])
+    gone = PANEL.assign(drug=PANEL["drug"].mask(sheltered & (PANEL["wave"] == 6)))
+    given = gone[["drug"]], gone["arm"], gone["patient"], gone["wave"]
+    rare = pd.DataFrame({"shelter": sheltered.astype(float)})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = impute(*given, rare, imputations=2, cycles=3, seed=1)
+    assert np.isfinite(found.completed[0].to_numpy()).all()
+    # with one incomplete column its equation is the whole chain
+    only = gone.assign(drug=gone["drug"].where(gone["wave"] == 6, gone["patient"] % 7 / 7))
+    given = only[["drug"]], only["arm"], only["patient"], only["wave"]
+    told = impute(*given, rare, imputations=2, cycles=3, seed=1)
+    untold = impute(*given, imputations=2, cycles=3, seed=1)
+    assert_allclose(told.completed[1]["drug"], untold.completed[1]["drug"])
+
+
 def test_nothing_missing_is_said():
     whole = PANEL.fillna({"drug": 0.5, "days": 3, "age": 40})
     found = imputed(whole)

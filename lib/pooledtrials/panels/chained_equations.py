@@ -11,18 +11,26 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from statsmodels.imputation.mice import MICEData
 
 from pooledtrials.arguments import Matrix, Vector
+from pooledtrials.panels.independence import independent, variation
 
 
 class _Chain(MICEData):  # type: ignore[misc]
     """The engine with regressors taken from the array of columns.
 
     It would parse a formula that names all other columns twice for each column and round, which
-    takes fifty times as long as the regression; what it computes is the same.
+    takes fifty times as long as the regression; what it computes is the same. A regressor that does
+    not vary, or repeats others, among the patients in whom the column was seen is left out for that
+    column: those who were seen say nothing about it.
     """
+
+    def __init__(self, data: pd.DataFrame, k_pmm: int, rng: Any) -> None:
+        super().__init__(data, k_pmm=k_pmm, rng=rng)
+        self._told: dict[str, npt.NDArray[np.bool_]] = {}
 
     def get_fitting_data(self, vname: str) -> tuple[Vector, Matrix, dict[str, Any], dict[str, Any]]:
         """Outcome and regressors where the column was seen."""
@@ -39,7 +47,10 @@ class _Chain(MICEData):  # type: ignore[misc]
     def _regressors(self, vname: str) -> Matrix:
         values = self.data.to_numpy()
         others = np.delete(values, self.data.columns.get_loc(vname), axis=1)
-        return np.column_stack([np.ones(values.shape[0]), others])
+        if vname not in self._told:
+            seen = others[self.ix_obs[vname]]
+            self._told[vname] = independent(seen - seen.mean(axis=0), variation(others))
+        return np.column_stack([np.ones(values.shape[0]), others[:, self._told[vname]]])
 
 
 def chained_equations(values: Matrix, cycles: int, donors: int, generator: Any) -> Matrix:

@@ -130,7 +130,9 @@ def fit(
     -----
     With the means of all columns that change, those of the cells among them, Mundlak's coefficient
     of x is the within coefficient exactly, in unbalanced panels too and whatever the variances:
-    a patient's deviations are orthogonal to everything constant in the patient. Random effects
+    a patient's deviations are orthogonal to everything constant in the patient. Its coefficient
+    between patients weights them by ``T (1 - theta)^2`` for T interviews; ``between`` weights all
+    alike, so the two are equal if all patients have the same number of interviews. Random effects
     become pooled least squares as the patient variance goes to 0, and within as it grows.
     """
     choice(method, "method", METHODS)

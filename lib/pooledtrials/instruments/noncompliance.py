@@ -18,10 +18,11 @@ from pooledtrials.arguments import (
     Columns,
     Matrix,
     Vector,
-    label_codes,
+    cluster_codes,
     numeric_columns,
     one_column,
     same_index,
+    zero_one,
 )
 from pooledtrials.clusters import cluster_sums
 from pooledtrials.results import Estimate
@@ -177,27 +178,9 @@ class _Binary:
 def _binary(y: Columns, x: Columns, z: Columns, clusters: Columns | None) -> _Binary:
     same_index(y=y, x=x, z=z, clusters=clusters)
     n = one_column(y, "y", "give one outcome at a time").shape[0]
-    exposure = zero_one(one_column(x, "x", "give one exposure", n), "x")
-    assigned = zero_one(one_column(z, "z", "give one assignment", n), "z")
+    exposure = zero_one(x, "x", n)
+    assigned = zero_one(z, "z", n)
     return _Binary(exposure, assigned, cluster_codes(clusters, n))
-
-
-def cluster_codes(clusters: Columns | None, n: int) -> Codes | None:
-    """Codes of clusters, of which there must be two or more."""
-    codes = label_codes(clusters, "clusters", n)
-    if codes is not None and int(codes.max()) == 0:
-        raise ValueError("clusters has 1 cluster: leave it out, or cluster at a finer level")
-    return codes
-
-
-def zero_one(values: Vector, name: str) -> Vector:
-    """The values, if they are 0 and 1 and both occur."""
-    other = int((~np.isin(values, (0.0, 1.0))).sum())
-    if other:
-        raise ValueError(f"{name} is neither 0 nor 1 in {other} rows: code it as 0 and 1")
-    if values.min() == values.max():
-        raise ValueError(f"{name} is constant: both 0 and 1 are needed")
-    return values
 
 
 def _shares(data: _Binary) -> list[tuple[str, float, Vector]]:

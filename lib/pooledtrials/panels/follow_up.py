@@ -16,12 +16,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pooledtrials.arguments import Codes, Columns, Matrix, Vector, label_codes, same_index
+from pooledtrials.arguments import Codes, Columns, Matrix, Vector, label_codes, same_index, zero_one
 from pooledtrials.clusters import cluster_sums
 from pooledtrials.panels.coding import labelled, ordered, refuse_repeats
 from pooledtrials.panels.equal_follow_up import equal_follow_up_test, together
 from pooledtrials.panels.interview_rows import patient_codes, varying_within
-from pooledtrials.panels.response_model import yes_or_no
 from pooledtrials.results import Test
 
 EVERY_TRIAL: Final = "all trials"
@@ -112,7 +111,7 @@ def follow_up(
         observed=observed, arms=arms, patients=patients, waves=waves, clusters=clusters,
         trials=trials,
     )  # fmt: skip
-    event = yes_or_no(observed, "observed")
+    event = zero_one(observed, "observed", may_be_constant=True)
     n = event.size
     person = patient_codes(patients, trials, n)
     arm, arm_labels = labelled(arms, "arms", n)

@@ -19,7 +19,6 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from scipy import optimize, stats
 
 from pooledtrials.arguments import (
     Codes,
@@ -27,17 +26,18 @@ from pooledtrials.arguments import (
     Matrix,
     Vector,
     choice,
+    cluster_codes,
     fraction,
-    label_codes,
     one_column,
     same_index,
+    zero_one,
 )
 from pooledtrials.clusters import cluster_sums
 from pooledtrials.confidence_set import ConfidenceSet
 from pooledtrials.panels.coding import labelled
 from pooledtrials.panels.interview_rows import used_rows
-from pooledtrials.panels.response_model import yes_or_no
 from pooledtrials.panels.trimming import TRIMMING, lowest_mean
+from pooledtrials.partial_identification import imbens_manski_interval
 from pooledtrials.results import Estimate
 
 _PARTS: Final = ("lower bound", "upper bound", "difference of those seen")
@@ -143,11 +143,11 @@ def lee_bounds(
     same_index(y=y, x=x, observed=observed, clusters=clusters, strata=strata)
     level = fraction(level, "level")
     choice(trim, "trim", TRIMMING)
-    seen = yes_or_no(observed, "observed")
+    seen = zero_one(observed, "observed", may_be_constant=True)
     n = seen.size
     if not seen.any():
         raise ValueError("observed is 0 in all rows: there is nothing to estimate")
-    arm = yes_or_no(x, "x")
+    arm = zero_one(x, "x", may_be_constant=True)
     if arm.size != n:
         raise ValueError(f"x has {arm.size} rows but observed has {n}: give one arm per row")
     if arm.min() == arm.max():
@@ -156,9 +156,7 @@ def lee_bounds(
     outcome[seen > 0] = one_column(
         used_rows(y, seen > 0, "y"), "y", "give one outcome at a time", int(seen.sum())
     )
-    groups = label_codes(clusters, "clusters", n)
-    if groups is not None and int(groups.max()) == 0:
-        raise ValueError("clusters has 1 cluster: leave it out, or cluster at a finer level")
+    groups = cluster_codes(clusters, n)
     stratum, names = labelled(strata, "strata", n)
     cells = []
     for s, name in enumerate(names):
@@ -178,7 +176,10 @@ def lee_bounds(
     )
     shares = np.array([cell.rows.size * cell.low for cell in cells]) / n
     return LeeBounds(
-        lower, upper, difference, _imbens_manski(lower, upper, level),
+        lower, upper, difference, imbens_manski_interval(
+            lower.coefficient, lower.standard_error, upper.coefficient, upper.standard_error,
+            level=level,
+        ),
         frame.assign(always_observed=shares), float(shares.sum()), trim,
     )  # fmt: skip
 
@@ -263,20 +264,3 @@ def _averages(cells: Sequence[_Cell], n: int, clusters: Codes | None) -> tuple[V
         influence[cell.rows] = weight * cell.influence + moved
     sums = influence if clusters is None else cluster_sums(influence, clusters)
     return values, np.sqrt((sums**2).sum(axis=0))
-
-
-def _imbens_manski(lower: Estimate, upper: Estimate, level: float) -> ConfidenceSet:
-    """Each bound moved out by c errors, ``Phi(c + width / max error) - Phi(-c) = level``."""
-    error = max(lower.standard_error, upper.standard_error)
-    width = (upper.coefficient - lower.coefficient) / error if error > 0 else 0.0
-    c = optimize.brentq(
-        lambda c: stats.norm.cdf(c + width) - stats.norm.cdf(-c) - level,
-        stats.norm.ppf(level),
-        stats.norm.ppf((1 + level) / 2),
-        xtol=1e-13,
-    )
-    ends = (
-        lower.coefficient - c * lower.standard_error,
-        upper.coefficient + c * upper.standard_error,
-    )
-    return ConfidenceSet((ends,), level)

@@ -23,7 +23,7 @@ from pooledtrials.arguments import (
     Columns,
     Matrix,
     Vector,
-    label_codes,
+    cluster_codes,
     numeric_columns,
 )
 from pooledtrials.clusters import cluster_sums, small_sample_factor
@@ -91,9 +91,7 @@ def regression_rows(
     covariates, names = (
         (np.empty((n, 0)), ()) if controls is None else numeric_columns(controls, "controls", n)
     )
-    groups = label_codes(clusters, "clusters", n)
-    if groups is not None and int(groups.max()) == 0:
-        raise ValueError("clusters has 1 cluster: leave it out, or cluster at a finer level")
+    groups = cluster_codes(clusters, n)
     cells, labels = labelled(strata, "strata", n)
     indicators = np.eye(len(labels))[cells][:, 1:]
     return Rows(

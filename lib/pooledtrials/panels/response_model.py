@@ -22,10 +22,10 @@ from pooledtrials.arguments import (
     Columns,
     Matrix,
     Vector,
-    label_codes,
+    cluster_codes,
     numeric_columns,
-    one_column,
     same_index,
+    zero_one,
 )
 from pooledtrials.panels.independence import COLLINEAR, independent
 from pooledtrials.panels.interview_rows import cell_codes, patient_codes
@@ -99,14 +99,12 @@ def follow_up_predictors(
         observed=observed, predictors=predictors, patients=patients, waves=waves,
         clusters=clusters, trials=trials,
     )  # fmt: skip
-    event = yes_or_no(observed, "observed")
+    event = zero_one(observed, "observed", may_be_constant=True)
     n = event.size
     matrix, names = numeric_columns(predictors, "predictors", n)
     cells, cell_names = cell_codes(trials, waves, n)
-    groups = label_codes(clusters, "clusters", n)
+    groups = cluster_codes(clusters, n)
     groups = patient_codes(patients, trials, n) if groups is None else groups
-    if int(groups.max()) == 0:
-        raise ValueError("clusters has 1 cluster: leave it out, or cluster at a finer level")
     share = cell_shares(event, cells)
     open_rows = (share > 0) & (share < 1)
     if not open_rows.any():
@@ -178,15 +176,6 @@ def response_probability(
         probability[rows] = _fit(event[rows], design, where).fittedvalues
         left_out = design.left_out
     return probability, left_out
-
-
-def yes_or_no(values: Columns, name: str) -> Vector:
-    """0/1 or bool as floats."""
-    event = one_column(values, name, "give one flag per row")
-    other = int((~np.isin(event, (0.0, 1.0))).sum())
-    if other:
-        raise ValueError(f"{name} is neither 0 nor 1 in {other} rows: code it as 0 and 1")
-    return event
 
 
 def cell_shares(event: Vector, cells: Codes) -> Vector:

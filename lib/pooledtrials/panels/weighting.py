@@ -26,9 +26,10 @@ from pooledtrials.arguments import (
     Vector,
     numeric_columns,
     same_index,
+    zero_one,
 )
 from pooledtrials.panels.interview_rows import cell_codes
-from pooledtrials.panels.response_model import cell_shares, response_probability, yes_or_no
+from pooledtrials.panels.response_model import cell_shares, response_probability
 
 RARE = 0.05
 """Below this probability a row is flagged: it would stand for more than twenty."""
@@ -150,10 +151,10 @@ def follow_up_weights(
     same_index(
         observed=observed, predictors=predictors, waves=waves, trials=trials, numerator=numerator
     )
+    event = zero_one(observed, "observed", may_be_constant=True)
     return _weights(
-        "follow-up", yes_or_no(observed, "observed"), predictors, waves, trials, numerator,
-        stabilised, truncate, separate,
-    )  # fmt: skip
+        "follow-up", event, predictors, waves, trials, numerator, stabilised, truncate, separate
+    )
 
 
 def treatment_weights(
@@ -181,7 +182,7 @@ def treatment_weights(
         For unusable arguments, a trial without contrast, or separation.
     """
     same_index(x=x, predictors=predictors, trials=trials, numerator=numerator)
-    event = yes_or_no(x, "x")
+    event = zero_one(x, "x", may_be_constant=True)
     cells, names = cell_codes(trials, None, event.size)
     share = cell_shares(event, cells)
     constant = (share == 0) | (share == 1)

@@ -6,6 +6,7 @@ the bare numbers it holds; those that take data take ``y`` outcome, ``x`` exposu
 instrument, ``controls``, ``clusters``, ``strata``, in this order.
 """
 
+from pooledtrials.partial_identification import imbens_manski_interval, stoye_interval
 from pooledtrials.selection.anderson_rubin_sensitivity import (
     AndersonRubinSensitivity,
     anderson_rubin_sensitivity,
@@ -76,7 +77,6 @@ from pooledtrials.selection.oster import (
     oster_delta,
     oster_effect,
 )
-from pooledtrials.selection.partial_inference import imbens_manski_interval, stoye_interval
 from pooledtrials.selection.regression_sensitivity import (
     RegressionSensitivity,
     regression_sensitivity,

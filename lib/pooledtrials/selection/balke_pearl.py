@@ -18,9 +18,16 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import optimize, stats
 
-from pooledtrials.arguments import Columns, Matrix, Vector, fraction, one_column, same_index
+from pooledtrials.arguments import (
+    Columns,
+    Matrix,
+    Vector,
+    fraction,
+    one_column,
+    same_index,
+    zero_one,
+)
 from pooledtrials.confidence_set import ConfidenceSet
-from pooledtrials.selection.coding import zero_one
 
 Table = npt.NDArray[np.float64]
 

@@ -10,9 +10,9 @@ import pandas as pd
 
 from pooledtrials.arguments import fraction
 from pooledtrials.confidence_set import ConfidenceSet
+from pooledtrials.partial_identification import imbens_manski_interval
 from pooledtrials.resampling import Seed
 from pooledtrials.selection.intersection_bounds import Candidates, largest, smallest
-from pooledtrials.selection.partial_inference import imbens_manski_interval
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,13 +28,14 @@ from pooledtrials.arguments import (
     Matrix,
     Vector,
     choice,
+    cluster_codes,
     numeric_columns,
     one_column,
     same_index,
+    zero_one,
 )
 from pooledtrials.clusters import cluster_sums, small_sample_factor
 from pooledtrials.results import Estimate, Test
-from pooledtrials.selection.coding import cluster_codes, zero_one
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,10 +14,9 @@ from typing import Final
 import numpy as np
 from scipy import optimize, stats
 
-from pooledtrials.arguments import Columns, Matrix, finite, one_column, same_index
+from pooledtrials.arguments import Columns, Matrix, finite, one_column, same_index, zero_one
 from pooledtrials.resampling import Seed
 from pooledtrials.results import Test
-from pooledtrials.selection.coding import zero_one
 
 _MOST_CELLS: Final = 200
 _SMALLEST_P: Final = 1e-12

@@ -24,6 +24,7 @@ from pooledtrials.arguments import (
     Matrix,
     Vector,
     choice,
+    cluster_codes,
     label_codes,
     numeric_columns,
     one_column,
@@ -114,9 +115,7 @@ def centre(
     covariates, names = (
         (np.empty((n, 0)), ()) if controls is None else numeric_columns(controls, "controls", n)
     )
-    groups, cells = label_codes(clusters, "clusters", n), label_codes(strata, "strata", n)
-    if groups is not None and int(groups.max()) == 0:
-        raise ValueError("clusters has 1 cluster: leave it out, or cluster at a finer level")
+    groups, cells = cluster_codes(clusters, n), label_codes(strata, "strata", n)
     absorbed = 1 if cells is None else int(cells.max()) + 1
     regressors = covariates.shape[1] + 1
     if n - absorbed - regressors < 2:

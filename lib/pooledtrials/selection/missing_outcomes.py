@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pooledtrials.arguments import Columns, one_column, same_index
+from pooledtrials.arguments import Columns, cluster_codes, one_column, same_index, zero_one
 from pooledtrials.selection.bounds import Bounds
-from pooledtrials.selection.coding import cluster_codes, zero_one
 from pooledtrials.selection.counterfactual_means import (
     Item,
     Ledger,

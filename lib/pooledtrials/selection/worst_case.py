@@ -26,12 +26,12 @@ from pooledtrials.arguments import (
     Columns,
     Vector,
     choice,
+    cluster_codes,
     one_column,
     same_index,
 )
 from pooledtrials.resampling import Seed
 from pooledtrials.selection.bounds import Bounds
-from pooledtrials.selection.coding import cluster_codes
 from pooledtrials.selection.counterfactual_means import (
     Ledger,
     Monotone,

@@ -6,6 +6,7 @@ from pooledtrials.figures.diagrams import causal_diagram, moments, replications
 from pooledtrials.figures.first_stages import by_month, response_weights, wedge
 from pooledtrials.figures.follow_up import follow_up_patterns, tipping_point
 from pooledtrials.figures.forest import forest
+from pooledtrials.figures.heterogeneity import tau_profile
 from pooledtrials.figures.ladder import ladder
 from pooledtrials.figures.results import distributions, intervals, means, shares
 from pooledtrials.figures.sensitivity import exclusion, sensitivity_contours
@@ -44,6 +45,7 @@ __all__ = [
     "sensitivity_contours",
     "shares",
     "specification_curve",
+    "tau_profile",
     "timeline",
     "tipping_point",
     "use_style",

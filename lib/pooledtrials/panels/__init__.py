@@ -30,6 +30,7 @@ from pooledtrials.panels.response_model import FollowUpPredictors, follow_up_pre
 from pooledtrials.panels.rubin import ImputedEstimate, rubin
 from pooledtrials.panels.specification_curve import SpecificationCurve, specification_curve
 from pooledtrials.panels.specification_grid import specifications, subsets
+from pooledtrials.panels.tau_profile import TauProfile, tau_profile
 from pooledtrials.panels.tipping_point import TippingPoint, tipping_point
 from pooledtrials.panels.trial_estimates import by_trial
 from pooledtrials.panels.variants import VARIANTS
@@ -71,6 +72,7 @@ __all__ = [
     "RandomInterceptFit",
     "ResamplePatients",
     "SpecificationCurve",
+    "TauProfile",
     "TippingPoint",
     "TwoPart",
     "WildClusterTest",
@@ -100,6 +102,7 @@ __all__ = [
     "specification_curve",
     "specifications",
     "subsets",
+    "tau_profile",
     "tipping_point",
     "treatment_weights",
     "weighted_regression",

@@ -251,13 +251,8 @@ def meta_analysis(
     tau_squared = estimate_tau_squared(effects, variances, method)
     mean, variance = inverse_variance_mean(effects, variances)
     common = Estimate("common effect", mean, math.sqrt(variance), "inverse variance", k, math.inf)
-    random = _random_effects(effects, variances + tau_squared, method, interval)
-    prediction = None
-    if k > 2:
-        spread = math.sqrt(tau_squared + random.standard_error**2)
-        half = float(stats.t.isf((1 - level) / 2, k - 2)) * spread
-        ends = (random.coefficient - half, random.coefficient + half)
-        prediction = ConfidenceSet((ends,), level)
+    random = random_effects_mean(effects, variances + tau_squared, method, interval)
+    prediction = prediction_interval(random, tau_squared, level) if k > 2 else None
     half_widths = float(stats.norm.isf((1 - level) / 2)) * errors
     return MetaAnalysis(
         trials=trials.assign(
@@ -281,7 +276,8 @@ def meta_analysis(
     )
 
 
-def _random_effects(effects: Vector, marginal: Vector, method: str, interval: str) -> Estimate:
+def random_effects_mean(effects: Vector, marginal: Vector, method: str, interval: str) -> Estimate:
+    """Mean weighted by inverse marginal variances ``v_i + tau^2``, its error by ``interval``."""
     k = effects.size
     mean, variance = inverse_variance_mean(effects, marginal)
     label = f"random effects ({method})"
@@ -291,6 +287,13 @@ def _random_effects(effects: Vector, marginal: Vector, method: str, interval: st
     if interval == "truncated knapp-hartung":
         factor = max(factor, 1.0)
     return Estimate(label, mean, math.sqrt(factor * variance), interval, k, k - 1)
+
+
+def prediction_interval(mean: Estimate, tau_squared: float, level: float) -> ConfidenceSet:
+    """``m ± t(k - 2) sqrt(tau^2 + se^2)``, for the effect in one more trial; k above 2."""
+    spread = math.sqrt(tau_squared + mean.standard_error**2)
+    half = float(stats.t.isf((1 - level) / 2, mean.nobs - 2)) * spread
+    return ConfidenceSet(((mean.coefficient - half, mean.coefficient + half),), level)
 
 
 def _mean_test(mean: Estimate) -> Test:

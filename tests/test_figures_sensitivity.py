@@ -107,6 +107,23 @@ def test_names_of_close_benchmarks_do_not_cover_each_other(ax: Axes) -> None:
     assert min(gaps) >= 0.9 * boxes[0].height
 
 
+def test_names_on_either_side_of_their_marks_do_not_cover_each_other(ax: Axes) -> None:
+    # the first is named to its right, the second to its left
+    facing = pd.DataFrame(
+        {"label": ["west", "east"], "r2_exposure": [0.2, 0.3], "r2_outcome": [0.001, 0.002]}
+    )
+    figures.sensitivity_contours(contours(FIT, facing, limit_exposure=0.4, limit_outcome=0.4), ax)
+    ax.figure.canvas.draw()
+    first, second = (
+        Text.get_window_extent(text)  # without its leader
+        for text in ax.texts
+        if text.get_text()[:4] in ("west", "east")
+    )
+    assert first.x0 < second.x1
+    assert second.x0 < first.x1
+    assert abs(second.y0 - first.y0) >= 0.9 * first.height
+
+
 def test_a_plane_without_an_end_is_hatched(ax: Axes) -> None:
     plane = instrument_contours(STRONG, limit_instrument=0.3, limit_outcome=0.5, points=9)
     assert np.isinf(plane.values).any()

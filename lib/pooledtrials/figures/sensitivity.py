@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 _SMALL = 8
 _MARKERS = tuple(marker for marker in MARKERS if marker not in "o^")
 """A circle is no confounder, and an upright triangle one beyond the axis."""
-_LINE, _LABEL = 9.5, 90.0
-"""Height of a line of small text and width of a label, in points."""
+_LINE, _LETTER = 9.5, 4.4
+"""Height of a line of small text and width of one of its letters, in points."""
 _BOX = {"boxstyle": "square,pad=0.1", "facecolor": "white", "alpha": 0.8, "linewidth": 0}
 _TAIL = 10
 """Percent of the plane at either end of the values that gets no line."""
@@ -151,7 +151,9 @@ def _benchmarks(result: Contours, ax: Axes) -> None:
     """Points with their names and values, names moved up where they would cover another."""
     right, top = 100 * float(result.r2_exposure[-1]), 100 * float(result.r2_outcome[-1])
     to_points = 72 / ax.figure.dpi
-    taken = [(0.0, to_points * float(ax.transData.transform((0, 0))[1]) + 5)]
+    origin = to_points * ax.transData.transform((0, 0))
+    first = _LETTER * len(f"none: {result.unadjusted:.3g}")
+    taken = [(float(origin[0]) + 6, float(origin[0]) + 6 + first, float(origin[1]) + 5)]
     rows = result.benchmarks.sort_values("r2_outcome")
     for i, row in enumerate(rows.itertuples()):
         x, y = 100 * float(row.r2_exposure), 100 * float(row.r2_outcome)
@@ -160,13 +162,15 @@ def _benchmarks(result: Contours, ax: Axes) -> None:
         ax.plot(*place, marker=marker, color="black", clip_on=False, linestyle="none", zorder=5)
         left = place[0] > 0.6 * right
         at = to_points * ax.transData.transform(place)
+        width = _LETTER * len(f"{row.label}: {row.value:.3g}")
+        start = float(at[0]) + (-8 - width if left else 8)
         shift = -9.0 if place[1] > 0.95 * top else 5.0
         while any(
-            abs(at[0] - other[0]) < _LABEL and abs(at[1] + shift - other[1]) < _LINE
-            for other in taken
+            start < end and begin < start + width and abs(at[1] + shift - height) < _LINE
+            for begin, end, height in taken
         ):
             shift += 2
-        taken.append((float(at[0]), float(at[1]) + shift))
+        taken.append((start, start + width, float(at[1]) + shift))
         ax.annotate(
             f"{row.label}: {row.value:.3g}", place, xytext=(-8 if left else 8, shift),
             textcoords="offset points", fontsize=_SMALL, ha="right" if left else "left",

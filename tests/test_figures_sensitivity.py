@@ -110,7 +110,11 @@ def test_names_of_close_benchmarks_do_not_cover_each_other(ax: Axes) -> None:
 def test_names_on_either_side_of_their_marks_do_not_cover_each_other(ax: Axes) -> None:
     # the first is named to its right, the second to its left
     facing = pd.DataFrame(
-        {"label": ["west", "east"], "r2_exposure": [0.2, 0.3], "r2_outcome": [0.001, 0.002]}
+        {
+            "label": ["west of the middle", "east of the middle"],
+            "r2_exposure": [0.15, 0.3],
+            "r2_outcome": [0.001, 0.002],
+        }
     )
     figures.sensitivity_contours(contours(FIT, facing, limit_exposure=0.4, limit_outcome=0.4), ax)
     ax.figure.canvas.draw()

@@ -51,5 +51,6 @@ def tau_profile(
             ax.axvline(edge, color="black", linestyle="--", linewidth=1, marker="none")
         for tau in estimates or (profile.estimate,):
             ax.axvline(tau, color="black", linestyle=":", linewidth=1.2, marker="none")
-        ax.set(xlabel="tau", xlim=(table.index[0], table.index[-1]))
+        ax.set(xlabel="tau (unit of the effect)", xlim=(table.index[0], table.index[-1]))
+        ax.locator_params(axis="x", nbins=4)
     return left, right

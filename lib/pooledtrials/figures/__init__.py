@@ -6,6 +6,7 @@ from pooledtrials.figures.diagrams import causal_diagram, moments, replications
 from pooledtrials.figures.first_stages import by_month, response_weights, wedge
 from pooledtrials.figures.follow_up import follow_up_patterns, tipping_point
 from pooledtrials.figures.forest import forest
+from pooledtrials.figures.graded import graded
 from pooledtrials.figures.heterogeneity import tau_profile
 from pooledtrials.figures.ladder import ladder
 from pooledtrials.figures.results import distributions, intervals, means, shares
@@ -35,6 +36,7 @@ __all__ = [
     "flow",
     "follow_up_patterns",
     "forest",
+    "graded",
     "intervals",
     "ladder",
     "means",

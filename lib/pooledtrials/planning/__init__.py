@@ -1,5 +1,12 @@
 """Planning the next trial: power by formula, operating characteristics by simulation.
 
+A `PlannedTrial` says how far its arms move attendance, and `prospects` what to expect of it, or of
+several: strength, power, coverage. `patients_needed`, `step_needed` and the like turn it round, and
+`pilot_spreads` takes what they need to know from records that exist. ::
+
+    plan = PlannedTrial(patients=600, step=5.0, months=(3, 6), **pilot_spreads(**rows).planned)
+    prospects(plan, effect=-0.014, endogeneity=-0.1).describe()
+
 A study is a design (instruments and controls that stay as they are), cells (strength, effect, law
 of the errors) and a number of replications: ::
 
@@ -7,28 +14,48 @@ of the errors) and a number of replications: ::
     study = run(design, [Cell(design.strength(12.0), effect=0.0, rho=0.5)], reps=10_000)
     study.to_frame()  # bias, size, coverage and length of every estimator, test and set
 
-`anderson_rubin_power` and `tsls_power` answer by formula for one instrument, and the functions of
-sample size turn them round.
+`anderson_rubin_power` and `tsls_power` answer by formula for one instrument and independent rows,
+and the functions of sample size turn them round.
 """
 
+from pooledtrials.planning.arm_step import PlannedTrial
 from pooledtrials.planning.design import Cell, Design, make_design
 from pooledtrials.planning.montecarlo import Study, Tally, run
+from pooledtrials.planning.next_trial import Prospects, prospects
+from pooledtrials.planning.pilot import Spreads, pilot_spreads
 from pooledtrials.planning.power import (
     anderson_rubin_power,
     anderson_rubin_sample_size,
     tsls_power,
     tsls_sample_size,
 )
+from pooledtrials.planning.trial_size import (
+    patients_for_strength,
+    patients_needed,
+    smallest_effect,
+    step_for_strength,
+    step_needed,
+)
 
 __all__ = [
     "Cell",
     "Design",
+    "PlannedTrial",
+    "Prospects",
+    "Spreads",
     "Study",
     "Tally",
     "anderson_rubin_power",
     "anderson_rubin_sample_size",
     "make_design",
+    "patients_for_strength",
+    "patients_needed",
+    "pilot_spreads",
+    "prospects",
     "run",
+    "smallest_effect",
+    "step_for_strength",
+    "step_needed",
     "tsls_power",
     "tsls_sample_size",
 ]

@@ -1,6 +1,6 @@
 """Ratios of time, all in one run: ``python tests/benchmarks/benchmark_instruments.py [section ...]``.
 
-Sections are ``sets``, ``parts``, ``report`` and ``simulation``; all of them if none is named. Not
+Sections are ``sets``, ``parts`` and ``report``; all of them if none is named. Not
 collected by pytest, and no time is asserted: machines differ, ratios within a run less so. What is
 compared is sampled in turns, so that a busy minute slows all alike.
 
@@ -213,43 +213,7 @@ def assembled(arrays: Data) -> None:
     inverse_lagrange_multiplier_test(Z=z, X=x[:, None], y=y, C=c, fit_intercept=True)
 
 
-def simulation() -> None:
-    from pooledtrials.planning.design import Cell, make_design
-    from pooledtrials.planning.montecarlo import run
-
-    print("Replications, against a loop over linearmodels' 2SLS")
-    y, x, z, c = data(6)
-    exog = np.column_stack([np.ones(y.size), c])
-    generator = np.random.Generator(np.random.SFC64(0))
-    yard = medians(
-        {
-            "loop": lambda: IV2SLS(y, exog, x, z).fit(cov_type="robust"),
-            "normals": lambda: generator.standard_normal(2 * y.size),
-        }
-    )
-    design, plain = make_design(z, c), make_design(z, c[:, :5])
-    for sampler, robust, reps, used in (
-        ("wishart", False, 40_000, design),
-        ("cell_wishart", False, 5_000, plain),
-        ("cell_wishart", True, 2_000, plain),
-        ("rows", False, 1_024, design),
-        ("rows", True, 512, design),
-    ):
-        cell = Cell(used.strength(12.0), 0.0, 0.5)
-        call = {
-            "run": lambda s=sampler, r=robust, n=reps, d=used, c_=cell: run(
-                d, [c_], n, sampler=s, robust=r
-            )
-        }
-        each = medians(call)["run"] / reps
-        print(
-            f"{sampler + (', robust' if robust else ''):22s} {1 / each:12,.0f} replications/s"
-            f"  {yard['loop'] / each:8.0f} x the loop  {each / yard['normals']:6.2f} x drawing the"
-            " rows' normals"
-        )
-
-
-SECTIONS = {"sets": sets, "parts": parts, "report": report, "simulation": simulation}
+SECTIONS = {"sets": sets, "parts": parts, "report": report}
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or SECTIONS:

@@ -70,7 +70,7 @@ def test_robust_size_under_heteroskedasticity():
     uneven = make_design(np.eye(3)[trial] * arm[:, None], strata=trial)
     scale = np.where(arm, 2.0, 0.7)
     cells = [Cell(uneven.strength(c), 0.0, 0.9, scale=scale) for c in (0.0, 5.0, 50.0)]
-    study = run(uneven, cells, reps, sampler="cell_wishart", robust=True, seed=2)
+    study = run(uneven, cells, reps, sampler="cell_wishart", covariances=("robust",), seed=2)
     # HC1 with 40 treated rows a trial: up to two points above nominal in finite samples
     low, high = bounds(reps)
     for name in ("AR robust", "K robust", "CLR robust"):
@@ -123,7 +123,7 @@ def test_statistics_are_independent_of_the_strength_part():
     """K and J are independent chi-squares given rk: their null correlation with rk vanishes."""
     generator = np.random.default_rng(7)
     design = make_design(generator.normal(size=(400, 3)))
-    draws = rows(design, Cell(design.strength(4.0), 0.0, 0.8), 4000, generator, True)
+    draws = rows(design, Cell(design.strength(4.0), 0.0, 0.8), 4000, generator, ("robust",))
     at = statistics_at(draws.moments(design, "robust"), 0.0)
     bound = 4.5 / math.sqrt(4000)
     for one, two in (

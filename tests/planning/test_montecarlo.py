@@ -1,10 +1,8 @@
-"""The simulation engine: the kernel is the public functions', samplers agree, any executor."""
+"""The simulation: outcomes are the public functions', samplers agree, known laws are met."""
 
 from __future__ import annotations
 
 import math
-import pickle
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -21,13 +19,19 @@ from pooledtrials.instruments import (
     kleibergen_test,
     liml,
     ols,
+    tf_test,
     tsls,
+    worst_case_size,
 )
-from pooledtrials.instruments.estimators import sandwich_meat
-from pooledtrials.planning.design import Cell, make_design
-from pooledtrials.planning.montecarlo import Tally, run, run_block
-from pooledtrials.planning.operating import classical_outcomes, robust_outcomes
-from pooledtrials.planning.samplers import Draws, cell_wishart, rows, wishart
+from pooledtrials.planning import Cell, make_design, run
+from pooledtrials.planning.compiled import available
+from pooledtrials.planning.operating import outcomes
+from pooledtrials.planning.samplers import cell_wishart, rows, wishart
+from pooledtrials.planning.settings import COVARIANCES, METHODS, Settings
+
+ENGINES = ("numpy", "numba") if available() else ("numpy",)
+ESTIMATORS = {"OLS": ols, "2SLS": tsls, "LIML": liml, "Fuller": fuller}
+TESTS = {"AR": anderson_rubin_test, "K": kleibergen_test, "CLR": conditional_lr_test}
 
 
 @pytest.fixture(scope="module")
@@ -43,131 +47,154 @@ def design(arms):
     return make_design(arms[0], strata=arms[1])
 
 
-def one_data_set(design, arms, seed, effect=0.3):
-    """Row data and the same data as one replication of draws."""
+def settings(methods=METHODS[:7], covariances=("classical",), engine="numpy", **changes):
+    given = {
+        "sampler": "rows",
+        "hypotheses": (0.0, 0.5),
+        "level": 0.95,
+        "reference": "F",
+        "draws": 99,
+        "seed": 0,
+    } | changes
+    return Settings(methods=methods, covariances=covariances, engine=engine, **given)
+
+
+def one_data_set(design, seed, asked, effect=0.3):
+    """Rows of a data set, and what the engine answers from them as its one replication."""
     g = np.random.default_rng(seed)
     n = design.nobs
-    v = g.normal(size=n) * np.exp(arms[0][:, 0])
+    v = g.normal(size=n) * np.exp(design.z[:, 0])
     u = 0.7 * v + g.normal(size=n)
     theta = design.strength(8.0)
     x = design.q @ theta + v
-    y = effect * x + u
 
     def errors(generator, reps, rows_):
         return np.broadcast_to(np.column_stack([u, v]), (reps, rows_, 2))
 
     cell = Cell(theta, effect, errors=errors)
-    draws = rows(design, cell, 1, g, True)
-    return y, x, cell, draws
+    draws = rows(design, cell, 1, g, asked.covariances, asked.engine)
+    found = dict(outcomes(design, cell, draws, asked))
+    return effect * x + u, x, {name: values[0] for name, values in found.items()}
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_panel_gives_what_the_public_functions_give(design, arms, seed):
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("seed", range(3))
+def test_outcomes_are_what_the_public_functions_say(arms, seed, engine):
     """One replication through the engine equals the public functions on its rows."""
-    y, x, cell, draws = one_data_set(design, arms, seed)
-    data = (y, x, arms[0], None, None, arms[1])
-    iid = {"covariance": "classical"}
-    out = {k: v[0] for k, v in classical_outcomes(design, cell, draws, 0.95, "F").items()}
-    for name, estimator in (("OLS", ols), ("2SLS", tsls), ("LIML", liml), ("Fuller", fuller)):
-        found = estimator(*data, **iid)
-        assert_allclose(out[f"error: {name}"], found.coefficient - 0.3, rtol=1e-9)
-        inside = found.interval().contains(0.3)
-        assert out[f"covers: {name}"] == inside
-    assert_allclose(out["F"], first_stage(*data, **iid).f_test.statistic, rtol=1e-9)
-    for name, make, test in (
-        ("AR", anderson_rubin_set, anderson_rubin_test),
-        ("CLR", conditional_lr_set, conditional_lr_test),
-    ):
-        found = make(*data, **iid)
-        assert out[f"shape: {name} {found.kind}"] == 1
-        assert_allclose(out[f"length: {name}"], found.length, rtol=1e-5)
-        assert out[f"covers: {name}"] == (test(*data, beta0=0.3, **iid).p_value >= 0.05)
-    assert out["covers: K"] == (kleibergen_test(*data, beta0=0.3, **iid).p_value >= 0.05)
-    out = {k: v[0] for k, v in robust_outcomes(design, cell, draws, 0.95, "F").items()}
-    stage = first_stage(*data)
-    assert_allclose(out["F: effective"], stage.effective.statistic, rtol=1e-9)
-    assert_allclose(out["error: 2SLS"], tsls(*data).coefficient - 0.3, rtol=1e-9)
-    assert out["covers: 2SLS robust"] == tsls(*data).interval().contains(0.3)
-    for name, test in (
-        ("AR robust", anderson_rubin_test),
-        ("K robust", kleibergen_test),
-        ("CLR robust", conditional_lr_test),
-    ):
-        assert out[f"covers: {name}"] == (test(*data, beta0=0.3).p_value >= 0.05)
+    clusters = np.random.default_rng(9).integers(0, 30, arms[1].size)
+    design = make_design(arms[0], clusters=clusters, strata=arms[1])
+    y, x, out = one_data_set(design, seed, settings(covariances=COVARIANCES, engine=engine))
+    for covariance in COVARIANCES:
+        groups = clusters if covariance == "clustered" else None
+        data = (y, x, arms[0], None, groups, arms[1])
+        option = {} if covariance == "clustered" else {"covariance": covariance}
+        word = "" if covariance == "classical" else f" {covariance}"
+        for name, estimator in ESTIMATORS.items():
+            found = estimator(*data, **option)
+            assert_allclose(out[f"error: {name}"], found.coefficient - 0.3, rtol=1e-9)
+            interval = found.interval()
+            assert_allclose(out[f"length: {name}{word}"], interval.length, rtol=1e-9)
+            for outcome, b, holds in (("covers", 0.3, True), ("rejects 0.5", 0.5, False)):
+                assert out[f"{outcome}: {name}{word}"] == (interval.contains(b) == holds)
+        for name, test in TESTS.items():
+            p_values = [test(*data, beta0=b, **option).p_value for b in (0.3, 0.0, 0.5)]
+            assert out[f"covers: {name}{word}"] == (p_values[0] >= 0.05)
+            assert out[f"rejects 0: {name}{word}"] == (p_values[1] < 0.05)
+            assert out[f"rejects 0.5: {name}{word}"] == (p_values[2] < 0.05)
+            if name == "CLR":
+                assert_allclose(out[f"p: CLR{word}"], p_values[0], atol=1e-6)
+        stage = first_stage(*data, **option)
+        if covariance == "classical":
+            assert_allclose(out["F"], stage.f_test.statistic, rtol=1e-9)
+        else:
+            label = "F: effective" + (" clustered" if groups is not None else "")
+            assert_allclose(out[label], stage.effective.statistic, rtol=1e-9)
+        for name, make in (("AR", anderson_rubin_set), ("CLR", conditional_lr_set)):
+            if f"unbounded: {name}{word}" not in out:
+                continue
+            found = make(*data, **option)
+            assert out[f"unbounded: {name}{word}"] == math.isinf(found.length)
+            if covariance == "classical":
+                assert out[f"shape: {name} {found.kind}"]
+                assert_allclose(out[f"length: {name}"], found.length, rtol=1e-5)
 
 
-def test_robust_variance_of_one_replication(design, arms):
-    y, x, _, draws = one_data_set(design, arms, 9)
-    found = tsls(y, x, arms[0], None, None, arms[1])
-    stage = draws.first_stage[0]
-    n, p = design.nobs, design.n_partialled
-    meat = sandwich_meat(draws.score_meat[0], stage, found.coefficient)
-    error = math.sqrt(n / (n - p - 1) * float(meat)) / float(stage @ stage)
-    assert_allclose(error, found.standard_error, rtol=1e-9)
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("strength", [2.0, 9.0, 400.0])
+def test_one_instrument_and_tf(engine, strength):
+    g = np.random.default_rng(4)
+    z = g.integers(0, 2, 150).astype(float)
+    design = make_design(z)
+    asked = settings(METHODS[:8], ("classical", "robust"), engine)
+    v = g.normal(size=150)
+    u = 0.5 * v + g.normal(size=150)
+
+    def errors(generator, reps, n):
+        return np.broadcast_to(np.column_stack([u, v]), (reps, n, 2))
+
+    cell = Cell(design.strength(strength), 0.3, errors=errors)
+    draws = rows(design, cell, 1, g, asked.covariances, engine)
+    out = {name: values[0] for name, values in outcomes(design, cell, draws, asked)}
+    x = design.q @ cell.theta + v
+    for covariance, word in (("classical", ""), ("robust", " robust")):
+        found = tf_test(0.3 * x + u, x, z, covariance=covariance)
+        assert out[f"covers: tF{word}"] == found.interval.contains(0.3)
+        assert out[f"rejects 0: tF{word}"] == (not found.interval.contains(0.0))
+        assert_allclose(out[f"length: tF{word}"], found.interval.length, rtol=1e-9)
+        assert out[f"unbounded: tF{word}"] == math.isinf(found.interval.length)
+        # with one instrument K and CLR are AR
+        for outcome in ("covers", "rejects 0", "rejects 0.5"):
+            answers = {out[f"{outcome}: {name}{word}"] for name in ("AR", "K", "CLR")}
+            assert len(answers) == 1
 
 
-def statistics_of(draws: Draws):
+def statistics_of(draws):
     gram = draws.residual_gram
     out = [draws.reduced_form[:, 0], draws.first_stage[:, -1]]
     out += [gram[:, 0, 0], gram[:, 0, 1], gram[:, 1, 1]]
-    if draws.wald_meat is not None:
-        for meat in (draws.wald_meat, draws.score_meat):
-            out += [meat[:, 0, 1, 0, 0], meat[:, 1, 1, 0, 0], meat[:, 0, 0, 2, 2]]
+    if draws.robust is not None:
+        wald = draws.robust.wald
+        out += [wald[:, 0, 1, 0, 0], wald[:, 1, 1, 0, 0], wald[:, 0, 0, 2, 2]]
+        out += [draws.robust.fitted[:, 0, 1], draws.robust.fitted[:, 0, 0]]
     return out
 
 
-def test_samplers_have_the_same_law(design):
+@pytest.mark.parametrize("engine", ENGINES)
+def test_samplers_have_the_same_law(design, engine):
     """Two-sample Kolmogorov-Smirnov on moments: rows is the definition, the others are exact."""
     reps = 4000
     plain = Cell(design.strength(6.0), 0.4, 0.7)
-    scale = np.random.default_rng(1).uniform(0.3, 3, design.cells.max() + 1)[design.cells]
-    uneven = Cell(design.strength(6.0), 0.4, 0.7, scale=scale)
+    by_cell = np.random.default_rng(1).uniform(0.3, 3, (2, design.cells.max() + 1))
+    scale, deviations = by_cell[:, design.cells]
+    uneven = Cell(design.strength(6.0), 0.4, 0.7, scale=scale, deviations=deviations)
     cases = [
-        (wishart, plain, False),
-        (cell_wishart, plain, False),
-        (cell_wishart, plain, True),
-        (cell_wishart, uneven, True),
+        (wishart, plain, ()),
+        (cell_wishart, plain, ()),
+        (cell_wishart, plain, ("robust",)),
+        (cell_wishart, uneven, ("robust",)),
     ]
     values = []
-    for i, (sampler, cell, robust) in enumerate(cases):
-        one = statistics_of(sampler(design, cell, reps, np.random.default_rng(10 + i), robust))
-        two = statistics_of(rows(design, cell, reps, np.random.default_rng(50 + i), robust))
+    for i, (sampler, cell, words) in enumerate(cases):
+        streams = [np.random.Generator(np.random.SFC64(seed + i)) for seed in (10, 50)]
+        one = statistics_of(sampler(design, cell, reps, streams[0], words, engine))
+        two = statistics_of(rows(design, cell, reps, streams[1], words, engine))
         values += [stats.ks_2samp(a, b).pvalue for a, b in zip(one, two, strict=True)]
     assert min(values) > 0.05 / len(values) / 5
 
 
-def test_same_answer_on_any_executor(design):
-    cells = [Cell(design.strength(c), 0.0, 0.5) for c in (0.0, 10.0)]
-    options = {"sampler": "cell_wishart", "seed": 7}
-    alone = run(design, cells, 12_000, **options)
-    with ThreadPoolExecutor(3) as pool:
-        together = run(design, cells, 12_000, executor=pool, **options)
-    assert alone.to_frame().equals(together.to_frame())
-    other = run(design, cells, 12_000, sampler="cell_wishart", seed=8)
-    assert not alone.to_frame().equals(other.to_frame())
-    # a cell's stream depends on its place, not on what else is run
-    first = run(design, cells[:1], 12_000, **options)
-    assert first.to_frame().loc[0].equals(alone.to_frame().loc[0])
+def test_shared_errors_have_the_intracluster_correlation_they_say():
+    """Of cluster means, var = shared + (1 - shared) / size."""
+    clusters = np.repeat(np.arange(40), 5)
+    design = make_design(np.tile([0.0, 1, 0, 1, 1], 40), clusters=clusters)
+    cell = Cell(design.strength(0.0), rho=0.6, shared=0.3)
+    from pooledtrials.planning.samplers import row_errors
 
-
-def test_tasks_travel_to_other_processes(design):
-    cell = Cell(design.strength(3.0), 0.0, 0.5)
-    task = (design, cell, 50, "rows", True, 0.95, "F", 1, (0, 0))
-    function, arguments = pickle.loads(pickle.dumps((run_block, task)))
-    one, two = run_block(*task), function(*arguments)
-    assert one.keys() == two.keys()
-    assert all(one[name].total == two[name].total for name in one)
-
-
-def test_quantiles_of_a_tally():
-    values = np.random.default_rng(2).standard_cauchy(200_000)
-    tally = Tally.of(values[:100_000]) + Tally.of(values[100_000:])
-    for p in (0.05, 0.25, 0.5, 0.9):
-        want = np.quantile(values, p)
-        assert abs(tally.quantile(p) - want) < 0.002 * (1 + want**2)
-    with_infinite = Tally.of(np.array([1.0, 2.0, np.inf, np.inf]))
-    assert with_infinite.total == 3.0
-    assert with_infinite.quantile(0.9) > 1e3
+    drawn = np.concatenate(list(row_errors(design, cell, 2000, np.random.default_rng(2))))
+    means = drawn.reshape(2000, 2, 40, 5).mean(axis=-1)
+    for part in (0, 1):
+        assert_allclose(means[:, part].var(), 0.3 + 0.7 / 5, rtol=0.02)
+        assert_allclose(drawn[:, part].var(), 1.0, rtol=0.01)
+    assert_allclose(np.corrcoef(means[:, 0].ravel(), means[:, 1].ravel())[0, 1], 0.6, atol=0.01)
 
 
 def test_f_of_the_study_has_its_known_mean(design):
@@ -179,52 +206,109 @@ def test_f_of_the_study_has_its_known_mean(design):
     assert abs(frame["mean"] - want) < 5 * frame["standard_error"]
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"sampler": "normal"}, "sampler is 'normal'"),
-        ({"reps": 0}, "reps is 0"),
-        ({"level": 95}, "level is 95"),
-        ({"cells": []}, "cells has 0 entries"),
-        ({"reference": "t"}, "reference is 't'"),
-        ({"robust": True}, "exact only for normal errors"),
-    ],
-)
-def test_run_refuses(design, change, message):
-    arguments = {"cells": [Cell(design.strength(1.0))], "reps": 10} | change
-    with pytest.raises(ValueError, match=message):
-        run(design, **arguments)
+def test_p_values_of_the_truth_are_uniform_and_power_rises(design):
+    """AR's size is its level; powers lie between level and one and rise with distance."""
+    reps = 40_000
+    cell = Cell(design.strength(25.0), 0.0, 0.5)
+    study = run(design, [cell], reps, hypotheses=(0.1, 0.3, 1.0), seed=3)
+    band = 4.5 * math.sqrt(0.05 * 0.95 / reps)
+    assert abs(1 - study.mean("covers: AR")[0] - 0.05) < band
+    assert abs(study.mean("p: CLR")[0] - 0.5) < 0.01
+    for name in ("AR", "K", "CLR"):
+        power = [study.mean(f"rejects {b:g}: {name}")[0] for b in (0.1, 0.3, 1.0)]
+        assert 0.05 < power[0] < power[1] < power[2] < 1
+    # AR's power is a noncentral F's: the hypothesis b moves QS by b^2 theta'theta / var(u - b v)
+    for b in (0.1, 0.3, 1.0):
+        shift = b**2 * 25.0 / (1 - 2 * b * 0.5 + b**2)
+        want = stats.ncf.sf(stats.f.isf(0.05, 3, design.dof), 3, design.dof, shift)
+        found = study.mean(f"rejects {b:g}: AR")[0]
+        assert abs(found - want) < 4.5 * math.sqrt(want * (1 - want) / reps)
 
 
-def test_samplers_refuse_what_they_cannot_do(design, arms):
-    g = np.random.default_rng(3)
-    scale = np.linspace(1, 2, design.nobs)
-    uneven = Cell(design.strength(1.0), scale=scale)
-    with pytest.raises(ValueError, match="sampler is 'wishart'"):
-        wishart(design, uneven, 5, g, False)
-    with pytest.raises(ValueError, match="scale varies within cells"):
-        cell_wishart(design, uneven, 5, g, False)
-    assert rows(design, uneven, 5, g, False).reduced_form.shape == (5, 3)
-    own = Cell(design.strength(1.0), errors=lambda generator, reps, n: np.zeros((reps, n)))
-    with pytest.raises(ValueError, match="errors returned shape"):
-        rows(design, own, 5, g, False)
-    with pytest.raises(ValueError, match="errors are not normal"):
-        cell_wishart(design, own, 5, g, False)
-    continuous = make_design(g.normal(size=(50, 1)))
-    with pytest.raises(ValueError, match="50 rows form 50 cells"):
-        cell_wishart(continuous, Cell(continuous.strength(1.0)), 5, g, False)
-    with pytest.raises(ValueError, match="covariance is 'robust', but this sampler"):
-        wishart(design, Cell(design.strength(1.0)), 5, g, False).moments(design, "robust")
+@pytest.mark.parametrize(("rho", "size"), [(0.565, 0.05), (0.76, 0.10)])
+def test_o_c8_worst_case_over_strength_by_simulation(rho, size):
+    """O-C8: the worst size of the t-test over strengths, simulated, one instrument."""
+    design = make_design(np.tile([0.0, 1.0], 1000))
+    reps = 100_000
+    strengths = np.concatenate([[0.0], np.geomspace(0.3, 30, 14)])
+    cells = [Cell(design.strength(c), 0.0, rho) for c in strengths]
+    study = run(design, cells, reps, methods=("2SLS",), seed=11)
+    rejected = 1 - study.mean("covers: 2SLS")
+    # the largest of 15 binomials: up to three errors above the largest probability
+    error = math.sqrt(size * (1 - size) / reps)
+    assert -4 * error - 5e-4 < rejected.max() - size < 4.5 * error + 5e-4
+    assert abs(worst_case_size(rho) - size) < 2e-3
 
 
-def test_designs_and_cells_refuse(design):
-    with pytest.raises(ValueError, match="concentration is -1"):
-        design.strength(-1.0)
-    with pytest.raises(ValueError, match="direction has shape"):
-        design.strength(1.0, [1.0])
-    with pytest.raises(ValueError, match="rho is 1"):
-        Cell(design.strength(1.0), rho=1.0)
-    with pytest.raises(ValueError, match="theta of cell 0"):
-        run(design, [Cell(np.ones(2))], 5)
-    with pytest.raises(ValueError, match="z column z1 is a linear combination"):
-        make_design(np.column_stack([np.arange(9.0), 2 * np.arange(9.0)]))
+def test_o_c8_worst_case_over_endogeneity_by_simulation():
+    """O-C8: E[F] = 6.88 gives 10 % at worst, over rho; and the rule F > 104.7 gives 5 %."""
+    design = make_design(np.tile([0.0, 1.0], 1000))
+    reps = 200_000
+    cells = [Cell(design.strength(5.88), 0.0, rho) for rho in (0.5, 0.9, 0.99, 0.9999)]
+    rejected = 1 - run(design, cells, reps, methods=("2SLS",), seed=5).mean("covers: 2SLS")
+    assert abs(rejected.max() - 0.10) < 4.5 * math.sqrt(0.09 / reps) + 2e-3
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_long_table(engine):
+    """Labels, methods, covariances and characteristics, and errors that are binomial."""
+    clusters = np.repeat(np.arange(60), 4)
+    z = np.repeat(np.random.default_rng(3).normal(size=(60, 2)), 4, axis=0)
+    design = make_design(z, clusters=clusters)
+    cell = Cell(design.strength(8.0), 0.0, 0.4, shared=0.2, labels={"strength": 8.0, "arm": "a"})
+    study = run(
+        design,
+        [cell],
+        600,
+        sampler="rows",
+        covariances=COVARIANCES,
+        hypotheses=(1.0,),
+        engine=engine,
+    )
+    table = study.characteristics().set_index(["method", "covariance", "characteristic"])
+    assert (table["strength"] == 8.0).all()
+    assert (table["arm"] == "a").all()
+    size = table.loc[("AR", "clustered", "size")]
+    assert_allclose(size["mc_error"], math.sqrt(size["value"] * (1 - size["value"]) / 600))
+    assert size["value"] < 0.12
+    # ignoring clusters in which errors and instruments are alike rejects too often
+    assert table.loc[("AR", "robust", "size"), "value"] > size["value"] + 0.02
+    frame = study.to_frame()
+    assert table.loc[("2SLS", "", "mean bias"), "value"] == frame.loc[(0, "error: 2SLS"), "mean"]
+    names = set(table.index.get_level_values("characteristic"))
+    assert names == {
+        "mean bias", "median bias", "size", "power at 1", "median length", "unbounded", "mean",
+    }  # fmt: skip
+    assert set(table.index.get_level_values("method")) == {
+        *METHODS[:7], "first-stage F", "effective F",
+    }  # fmt: skip
+    assert table["value"].notna().all()
+
+
+def test_several_designs_in_one_study(design):
+    other = make_design(design.z[:, :1] + design.z[:, 1:2])
+    cells = [Cell(design.strength(4.0), design=0), Cell(other.strength(4.0), design=1)]
+    study = run([design, other], cells, 500)
+    alone = run(other, [Cell(other.strength(4.0))], 500)
+    assert study.mean("F").shape == (2,)
+    assert study.tallies[1]["F"].total != alone.tallies[0]["F"].total  # another place's stream
+    assert_allclose(study.mean("F")[1], alone.mean("F")[0], rtol=0.3)
+
+
+def test_methods_and_covariances_choose_outcomes(design):
+    cell = Cell(design.strength(4.0))
+    study = run(design, [cell], 200, methods=("LIML", "AR"), covariances=("classical",))
+    assert set(study.tallies[0]) == {
+        "error: LIML", "F", "covers: LIML", "length: LIML", "covers: AR", "unbounded: AR",
+        "length: AR", *(f"shape: AR {k}" for k in ("empty", "interval", "two rays", "whole line")),
+    }  # fmt: skip
+    robust = run(
+        design, [cell], 200, sampler="cell_wishart", methods=("OLS", "2SLS"),
+        covariances=("robust",),
+    )  # fmt: skip
+    # robust errors of OLS are beyond cells
+    assert set(robust.tallies[0]) == {
+        "error: OLS", "error: 2SLS", "F: effective", "covers: 2SLS robust", "length: 2SLS robust",
+    }  # fmt: skip
+    with pytest.raises(ValueError, match="outcome is 'covers: CLR': give one of error: LIML"):
+        study.mean("covers: CLR")

@@ -10,9 +10,9 @@ several: strength, power, coverage. `patients_needed`, `step_needed` and the lik
 A study is a design (instruments and controls that stay as they are), cells (strength, effect, law
 of the errors) and a number of replications: ::
 
-    design = make_design(z, controls, strata)
+    design = make_design(z, controls, strata=trial)
     study = run(design, [Cell(design.strength(12.0), effect=0.0, rho=0.5)], reps=10_000)
-    study.to_frame()  # bias, size, coverage and length of every estimator, test and set
+    study.characteristics()  # bias, size, power and length of every estimator, test and set
 
 `anderson_rubin_power` and `tsls_power` answer by formula for one instrument and independent rows,
 and the functions of sample size turn them round.
@@ -20,7 +20,8 @@ and the functions of sample size turn them round.
 
 from pooledtrials.planning.arm_step import PlannedTrial
 from pooledtrials.planning.design import Cell, Design, make_design
-from pooledtrials.planning.montecarlo import Study, Tally, run
+from pooledtrials.planning.dispatch import Progress, RunStopped
+from pooledtrials.planning.montecarlo import Study, run
 from pooledtrials.planning.next_trial import Prospects, prospects
 from pooledtrials.planning.pilot import Spreads, pilot_spreads
 from pooledtrials.planning.power import (
@@ -29,6 +30,7 @@ from pooledtrials.planning.power import (
     tsls_power,
     tsls_sample_size,
 )
+from pooledtrials.planning.tally import Tally
 from pooledtrials.planning.trial_size import (
     patients_for_strength,
     patients_needed,
@@ -41,7 +43,9 @@ __all__ = [
     "Cell",
     "Design",
     "PlannedTrial",
+    "Progress",
     "Prospects",
+    "RunStopped",
     "Spreads",
     "Study",
     "Tally",

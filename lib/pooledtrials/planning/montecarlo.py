@@ -1,135 +1,169 @@
-"""Operating characteristics by simulation: design, samplers, panel and, here, the run.
+"""Operating characteristics by simulation: how often tests err, sets hold the truth, and how wide.
 
-A study is a list of cells; each is cut into blocks of replications with a random stream of its own,
-keyed by (cell, block), so that the answer does not depend on how many workers there are or which
-finishes first. Blocks return counts, sums and histograms, never replications: memory does not grow
-with their number.
+Layers: `design` (what stays fixed, and the cells of a grid), `samplers` (moments of many
+replications), `panel` and `operating` (statistics and outcomes), `tally` (what is kept of them),
+and here the run. A study is cut into blocks with random streams of their own (`plan`), computed by
+whoever is asked to (`dispatch`), kept on disk on request (`ledger`). Memory does not grow with the
+number of replications.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from concurrent.futures import Executor, Future
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pooledtrials.arguments import choice, fraction
+from pooledtrials.planning.blocks import Tallies
+from pooledtrials.planning.characteristics import characteristics
 from pooledtrials.planning.design import Cell, Design
-from pooledtrials.planning.operating import classical_outcomes, robust_outcomes
-from pooledtrials.planning.samplers import SAMPLERS
-
-_BLOCK: Final = {"wishart": 20_000, "cell_wishart": 5_000, "rows": 512}
-_CHUNK: Final = {"wishart": 2_000, "cell_wishart": 500, "rows": 256}
-_BINS: Final = 4096
-
-
-@dataclass(frozen=True, eq=False)
-class Tally:
-    """Sums over replications of one outcome.
-
-    ``histogram`` counts ``arctan(value)`` in equal bins from -pi/2 to pi/2, enough for quantiles of
-    estimates, sets' lengths and F statistics, also infinite ones.
-    """
-
-    count: int
-    total: float
-    square: float
-    histogram: npt.NDArray[np.int64]
-
-    @classmethod
-    def of(cls, values: npt.NDArray[np.float64]) -> Tally:
-        """The tally of one block; infinite values count in the histogram only."""
-        position = (np.arctan(values) / math.pi + 0.5) * _BINS
-        place = np.clip(position.astype(np.int64), 0, _BINS - 1)
-        finite = values[np.isfinite(values)]
-        histogram = np.bincount(place, minlength=_BINS)
-        return cls(values.size, float(finite.sum()), float(finite @ finite), histogram)
-
-    def __add__(self, other: Tally) -> Tally:
-        return Tally(
-            self.count + other.count,
-            self.total + other.total,
-            self.square + other.square,
-            self.histogram + other.histogram,
-        )
-
-    def quantile(self, probability: float) -> float:
-        """Quantile, to the width of a bin, linear within it."""
-        below = np.concatenate([[0], np.cumsum(self.histogram)])
-        place = float(np.interp(probability * self.count, below, np.arange(_BINS + 1)))
-        return math.tan((place / _BINS - 0.5) * math.pi)
+from pooledtrials.planning.dispatch import Progress, computed
+from pooledtrials.planning.ledger import Ledger
+from pooledtrials.planning.panel import ESTIMATORS
+from pooledtrials.planning.plan import Plan
+from pooledtrials.planning.settings import TESTS, Settings
+from pooledtrials.planning.tally import Tally
 
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """Results of a run: one dictionary of tallies per cell."""
+    """Results of a run.
 
-    cells: tuple[Cell, ...]
-    tallies: tuple[dict[str, Tally], ...]
-    level: float
+    Attributes
+    ----------
+    plan : Plan
+        What was run: designs, cells, replications, settings (the engine among them).
+    tallies : tuple of dictionaries
+        Of each cell, a `Tally` for each outcome (see `operating` for their names).
+    """
+
+    plan: Plan
+    tallies: tuple[Tallies, ...]
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """Cells, in the order of every table."""
+        return self.plan.cells
+
+    @property
+    def level(self) -> float:
+        """Confidence level of the sets."""
+        return self.plan.settings.level
+
+    @property
+    def engine(self) -> str:
+        """Engine that computed it: bits are the same within an engine."""
+        return self.plan.settings.engine
 
     def mean(self, outcome: str) -> npt.NDArray[np.float64]:
-        """Mean of an outcome in every cell; coverage for ``covers: ...``."""
-        return np.array([t[outcome].total / t[outcome].count for t in self.tallies])
+        """Mean of an outcome in every cell; coverage for ``covers: ...``.
+
+        Raises
+        ------
+        ValueError
+            If there is no such outcome.
+        """
+        for tallies in self.tallies:
+            if outcome not in tallies:
+                raise ValueError(f"outcome is {outcome!r}: give one of {', '.join(tallies)}")
+        return np.array([tallies[outcome].mean for tallies in self.tallies])
 
     def to_frame(self) -> pd.DataFrame:
         """One row per cell and outcome: count, mean, its standard error, median, quartiles."""
-        rows = []
-        for i, tallies in enumerate(self.tallies):
-            for name, tally in tallies.items():
-                mean = tally.total / tally.count
-                spread = max(tally.square / tally.count - mean**2, 0.0)
-                rows.append(
-                    {
-                        "cell": i,
-                        "outcome": name,
-                        "count": tally.count,
-                        "mean": mean,
-                        "standard_error": math.sqrt(spread / tally.count),
-                        "lower_quartile": tally.quantile(0.25),
-                        "median": tally.quantile(0.5),
-                        "upper_quartile": tally.quantile(0.75),
-                    }
-                )
+        rows = [
+            {
+                "cell": i,
+                "outcome": name,
+                "count": tally.count,
+                "missing": tally.missing,
+                "infinite": tally.infinite,
+                "mean": tally.mean,
+                "standard_error": tally.standard_error,
+                "lower_quartile": tally.quantile(0.25),
+                "median": tally.quantile(0.5),
+                "upper_quartile": tally.quantile(0.75),
+            }
+            for i, tallies in enumerate(self.tallies)
+            for name, tally in tallies.items()
+        ]
         return pd.DataFrame(rows).set_index(["cell", "outcome"])
+
+    def characteristics(self) -> pd.DataFrame:
+        """The long table of operating characteristics.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The cells' labels, ``method``, ``covariance``, ``characteristic``, ``value`` and
+            ``mc_error``, its Monte Carlo standard error. Characteristics are ``mean bias``,
+            ``median bias``, ``size`` (one less coverage), ``power at ...``, ``median length``,
+            ``unbounded`` (share of sets) and, of the F statistics, ``mean``.
+        """
+        return characteristics(self.cells, self.tallies)
 
 
 def run(
-    design: Design,
+    design: Design | Sequence[Design],
     cells: Sequence[Cell],
     reps: int,
     *,
     sampler: str = "wishart",
-    robust: bool = False,
+    methods: Sequence[str] = (*ESTIMATORS, *TESTS),
+    covariances: Sequence[str] = ("classical",),
+    hypotheses: Sequence[float] = (),
     level: float = 0.95,
     reference: str = "F",
+    draws: int = 199,
     seed: int = 0,
+    engine: str = "auto",
     executor: Executor | None = None,
+    workers: int | None = None,
+    folder: str | os.PathLike[str] | None = None,
+    block: int | None = None,
+    progress: Callable[[Progress], object] | None = None,
 ) -> Study:
     """Replicate every cell and count.
 
     Parameters
     ----------
-    design : Design
-        From `make_design`.
+    design : Design or sequence of Design
+        From `make_design`; with several, each cell says which is its own.
     cells : sequence of Cell
     reps : int
         Replications per cell.
     sampler : ``"wishart"``, ``"cell_wishart"`` or ``"rows"``
         See `samplers`; one whose conditions fail for a cell refuses.
-    robust : bool
-        Robust outcomes in place of classical ones (not with ``"wishart"``).
-    level : confidence level of the sets
+    methods : of ``"OLS"``, ``"2SLS"``, ``"LIML"``, ``"Fuller"``, ``"AR"``, ``"K"``, ``"CLR"``,
+        ``"tF"`` (one instrument, 5 %), and with ``sampler="rows"`` ``"randomization"`` and
+        ``"wild AR"``, which take milliseconds a replication
+    covariances : of ``"classical"``, ``"robust"`` (HC1) and ``"clustered"`` (CR1)
+        ``"robust"`` takes the sampler ``"cell_wishart"`` or ``"rows"``, ``"clustered"`` the latter.
+    hypotheses : numbers
+        Effects that tests try, besides the true one: their power, where the truth is another.
+    level : confidence level of the sets; one less it is the level of tests
     reference : ``"F"`` or ``"chi2"``
+    draws : resampling draws of ``"randomization"`` and ``"wild AR"``
     seed : int
-        The answer depends on it, not on the executor.
+        The answer depends on it, not on the executor or the number of workers.
+    engine : ``"auto"``, ``"numba"`` or ``"numpy"``
+        Compiled, or NumPy. The two agree to about ten digits in each replication; within one,
+        on one kind of processor, a study is the same to the last bit.
     executor : concurrent.futures.Executor, optional
-        Threads, processes, joblib's loky or a Dask client's executor; None runs here.
+        Threads, processes, joblib's loky or a Dask client's ``get_executor()``.
+    workers : int, optional
+        Threads, without an executor; default as many as there are processors to run on.
+    folder : path, optional
+        Where finished blocks are kept. The same call again goes on from them; a call that differs
+        in anything that decides a number begins anew beside them.
+    block : int, optional
+        Replications to a task, which are at stake if it is lost. Streams are keyed by block, so
+        that another size gives other draws. Default: about a third of a second's worth.
+    progress : function, optional
+        Called with a `Progress` after every block, such as ``print``.
 
     Returns
     -------
@@ -139,58 +173,36 @@ def run(
     ------
     ValueError
         For unusable arguments.
+    RunStopped
+        If the executor fails or the disk is full; finished blocks are kept, given a folder.
     """
-    choice(sampler, "sampler", tuple(SAMPLERS))
-    choice(reference, "reference", ("F", "chi2"))
-    fraction(level, "level")
-    if reps < 1:
-        raise ValueError(f"reps is {reps}: give 1 or more")
-    if not cells:
-        raise ValueError("cells has 0 entries: give at least one Cell")
-    for i, cell in enumerate(cells):
-        if np.shape(cell.theta) != (design.n_instruments,):
-            raise ValueError(
-                f"theta of cell {i} has shape {np.shape(cell.theta)}, but the design has"
-                f" {design.n_instruments} instruments: use design.strength(...)"
-            )
-    size = _BLOCK[sampler]
-    tasks = [
-        (design, cell, min(size, reps - start), sampler, robust, level, reference, seed, (i, j))
-        for i, cell in enumerate(cells)
-        for j, start in enumerate(range(0, reps, size))
-    ]
-    if executor is None:
-        results = [run_block(*task) for task in tasks]
-    else:
-        futures: list[Future[dict[str, Tally]]] = [executor.submit(run_block, *t) for t in tasks]
-        results = [future.result() for future in futures]
-    merged: list[dict[str, Tally]] = [{} for _ in cells]
-    for task, found in zip(tasks, results, strict=True):
-        into = merged[task[-1][0]]
-        for name, tally in found.items():
+    settings = Settings(
+        sampler,
+        tuple(methods),
+        tuple(covariances),
+        tuple(hypotheses),
+        level,
+        reference,
+        draws,
+        seed,
+        engine,
+    )
+    designs = (design,) if isinstance(design, Design) else tuple(design)
+    plan = Plan(designs, tuple(cells), reps, settings, block)
+    if executor is not None and not isinstance(executor, Executor):
+        hint = ", such as client.get_executor()" if hasattr(executor, "get_executor") else ""
+        raise ValueError(
+            f"executor is a {type(executor).__name__}: give a concurrent.futures.Executor{hint}"
+        )
+    if executor is not None and workers is not None:
+        raise ValueError("workers and executor are both given: an executor has its own workers")
+    threads = len(os.sched_getaffinity(0)) if workers is None else workers
+    if threads < 1:
+        raise ValueError(f"workers is {workers}: give 1 or more")
+    ledger = None if folder is None else Ledger(folder, plan)
+    merged: list[dict[str, Tally]] = [{} for _ in plan.cells]
+    for at, tallies in computed(plan, executor, threads, ledger, progress):
+        into = merged[at.cell]
+        for name, tally in tallies.items():
             into[name] = into[name] + tally if name in into else tally
-    return Study(tuple(cells), tuple(merged), level)
-
-
-def run_block(
-    design: Design,
-    cell: Cell,
-    reps: int,
-    sampler: str,
-    robust: bool,
-    level: float,
-    reference: str,
-    seed: int,
-    key: tuple[int, int],
-) -> dict[str, Tally]:
-    """One block of one cell, in chunks that stay in cache; its stream is keyed by ``key``."""
-    generator = np.random.Generator(np.random.SFC64(np.random.SeedSequence(seed, spawn_key=key)))
-    outcomes = robust_outcomes if robust else classical_outcomes
-    tallies: dict[str, Tally] = {}
-    for start in range(0, reps, _CHUNK[sampler]):
-        count = min(_CHUNK[sampler], reps - start)
-        draws = SAMPLERS[sampler](design, cell, count, generator, robust)
-        for name, values in outcomes(design, cell, draws, level, reference).items():
-            tally = Tally.of(values)
-            tallies[name] = tallies[name] + tally if name in tallies else tally
-    return tallies
+    return Study(plan, tuple(merged))

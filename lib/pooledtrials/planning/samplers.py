@@ -1,193 +1,127 @@
 """Layer 2 of the Monte Carlo: draw the moments of many replications at once.
 
-All samplers return the same `Draws`. ``wishart`` and ``cell_wishart`` draw sufficient statistics
-and cost nothing in n; they are exact for normal errors, with equal variances or with variances
-that differ only between cells of identical instruments and controls. ``rows`` draws the errors
-themselves and serves any law. A sampler whose conditions fail refuses.
+All samplers return `Draws`. ``wishart`` and ``cell_wishart`` draw sufficient statistics and cost
+nothing in n (`wishart`); ``rows`` draws the errors themselves and serves any law. A sampler whose
+conditions fail refuses.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from pooledtrials.instruments.moments import Moments
 from pooledtrials.planning.design import Cell, Design
+from pooledtrials.planning.draws import Draws, Scores, empty_draws
+from pooledtrials.planning.normals import compilable, words
+from pooledtrials.planning.wishart import cell_wishart, wishart
+
+if TYPE_CHECKING:
+    from pooledtrials.planning.compiled_layout import RowDesign, RowLaw
 
 Array = npt.NDArray[np.float64]
 
 ROWS_BLOCK: Final = 16
-"""Replications of row errors drawn at a time, few enough to stay in cache."""
+"""Replications of row errors held at a time, few enough to stay in cache."""
 
 
-@dataclass(frozen=True, eq=False)
-class Draws:
-    """Moments of many replications: coefficients, residual cross products, robust sums.
-
-    Attributes
-    ----------
-    reduced_form, first_stage : (reps, k)
-    residual_gram : (reps, 2, 2)
-    wald_meat : (reps, 2, 2, k, k) or None
-        Sums of score products with regression residuals, before small-sample factors.
-    score_meat : (reps, 2, 2, k, k) or None
-        The same with y and x in place of residuals, for robust errors of 2SLS.
-    """
-
-    reduced_form: Array
-    first_stage: Array
-    residual_gram: Array
-    wald_meat: Array | None = None
-    score_meat: Array | None = None
-
-    def moments(self, design: Design, covariance: str) -> Moments:
-        """What the kernel takes: classical, or HC1 robust where the sampler drew it."""
-        n, p, k = design.nobs, design.n_partialled, design.n_instruments
-        if covariance == "robust":
-            if self.wald_meat is None:
-                raise ValueError(
-                    "covariance is 'robust', but this sampler draws homoskedastic moments only:"
-                    " use sampler='rows' or 'cell_wishart'"
-                )
-            omega = self.wald_meat * (n / design.dof)
-        else:
-            omega = (self.residual_gram / design.dof)[..., None, None] * np.eye(k)
-        return Moments(
-            self.reduced_form,
-            self.first_stage,
-            omega,
-            self.residual_gram,
-            n,
-            p,
-            float(design.dof),
-            covariance,
-            "wald",
-            True,
-        )
-
-
-Sampler = Callable[[Design, Cell, int, np.random.Generator, bool], Draws]
-
-
-def wishart(
-    design: Design, cell: Cell, reps: int, generator: np.random.Generator, robust: bool
-) -> Draws:
-    """Normal errors of equal variance: coefficients normal, residuals Wishart, independent."""
-    if robust or cell.scale is not None or cell.errors is not None:
-        raise ValueError(
-            "sampler is 'wishart', which is exact only for normal errors of equal variance and"
-            " classical covariances: use 'cell_wishart' or 'rows'"
-        )
-    root = _root(cell)
-    turn = cell.reduced @ root
-    k = design.n_instruments
-    noise = generator.standard_normal((reps, k, 2)) @ turn.T
-    gram = turn @ _wishart(generator, reps, np.array([design.dof]))[:, 0] @ turn.T
-    return Draws(noise[..., 0] + cell.effect * cell.theta, noise[..., 1] + cell.theta, gram)
-
-
-def cell_wishart(
-    design: Design, cell: Cell, reps: int, generator: np.random.Generator, robust: bool
-) -> Draws:
-    """Normal errors whose variance differs between cells of identical rows: a Wishart each.
-
-    Within a cell every row has the same instruments and controls, so that the cell's mean error
-    and its scatter are sufficient, also for the robust covariance.
-    """
-    counts = np.bincount(design.cells)
-    if counts.size * 2 > design.nobs:
-        raise ValueError(
-            f"sampler is 'cell_wishart', but {design.nobs} rows form {counts.size} cells of"
-            " identical instruments and controls: use 'rows'"
-        )
-    if cell.errors is not None:
-        raise ValueError("sampler is 'cell_wishart', but errors are not normal: use 'rows'")
-    first = np.unique(design.cells, return_index=True)[1]
-    scale = np.ones(design.nobs) if cell.scale is None else np.asarray(cell.scale, dtype=float)
-    if scale.shape != (design.nobs,) or np.any(scale != scale[first][design.cells]):
-        raise ValueError(
-            "sampler is 'cell_wishart', but scale varies within cells of identical instruments and"
-            " controls: use 'rows'"
-        )
-    turn = cell.reduced @ _root(cell)
-    size = scale[first]
-    mean = generator.standard_normal((reps, counts.size, 2)) @ turn.T
-    mean *= (size / np.sqrt(counts))[:, None]
-    scatter = turn @ _wishart(generator, reps, counts - 1) @ turn.T * (size**2)[:, None, None]
-    return _from_cells(design, cell, mean, scatter, counts, first, robust)
-
-
-def _from_cells(
-    design: Design,
-    cell: Cell,
-    mean: Array,
-    scatter: Array,
-    counts: npt.NDArray[np.intp],
-    first: npt.NDArray[np.intp],
-    robust: bool,
-) -> Draws:
-    """Moments from cell means (reps, C, 2) and within-cell cross products (reps, C, 2, 2)."""
-    q, basis = design.q[first], design.basis[first]
-    weighted = mean * counts[:, None]
-    on_q, on_basis = np.swapaxes(weighted, 1, 2) @ q, np.swapaxes(weighted, 1, 2) @ basis
-    outside = mean - np.swapaxes(on_basis @ basis.T, 1, 2)
-    left = outside - np.swapaxes(on_q @ q.T, 1, 2)
-    per_cell = scatter + (counts[:, None, None] * left[..., :, None] * left[..., None, :])
-    wald = score = None
-    if robust:
-        products = (q[:, :, None] * q[:, None, :]).reshape(counts.size, -1)
-        k = q.shape[1]
-        wald = _meat(per_cell, products, k)
-        signal = (q @ cell.theta)[:, None] * np.array([cell.effect, 1.0])
-        whole = outside + signal
-        partialled = scatter + counts[:, None, None] * whole[..., :, None] * whole[..., None, :]
-        score = _meat(partialled, products, k)
-    return Draws(
-        on_q[:, 0] + cell.effect * cell.theta,
-        on_q[:, 1] + cell.theta,
-        per_cell.sum(axis=1),
-        wald,
-        score,
-    )
+Sampler = Callable[[Design, Cell, int, np.random.Generator, Sequence[str], str], Draws]
+"""``sampler(design, cell, reps, generator, covariances, engine)``."""
 
 
 def rows(
-    design: Design, cell: Cell, reps: int, generator: np.random.Generator, robust: bool
+    design: Design,
+    cell: Cell,
+    reps: int,
+    generator: np.random.Generator,
+    covariances: Sequence[str] = ("classical",),
+    engine: str = "numpy",
 ) -> Draws:
-    """Errors of every row, in blocks of replications: any law, any variance."""
-    n, k = design.nobs, design.n_instruments
-    joined = np.column_stack([design.q, design.basis])
-    # errors are linear in what is drawn, so the 2 x 2 map is applied to sums, not to rows
-    turn = cell.reduced if cell.errors is not None else cell.reduced @ _root(cell)
-    parts: list[tuple[Array, ...]] = []
+    """Errors of every row: any law, any variance, clusters, effects that differ between rows.
+
+    Both engines use the same normals, NumPy's stream of the generator; the compiled one draws them
+    itself where the generator is SFC64.
+    """
+    if engine == "numba" and cell.errors is None and compilable(generator):
+        from pooledtrials.planning.compiled_rows import sample
+
+        draws, out = empty_draws(design.n_instruments, reps, covariances, True)
+        with words(generator) as state:
+            sample(state, _sorted(design), _law(design, cell), out)
+        return draws
+    parts = [
+        reduce_rows(design, cell, errors, covariances, engine)
+        for errors in row_errors(design, cell, reps, generator)
+    ]
+    return _joined(parts)
+
+
+def row_errors(
+    design: Design, cell: Cell, reps: int, generator: np.random.Generator
+) -> Iterator[Array]:
+    """Blocks (16, 2, n) of structural errors and first-stage errors, as y and x contain them.
+
+    The first is ``y - effect x``, deviations of a row's effect included.
+    """
+    n, groups = design.nobs, design.n_clusters if cell.shared > 0 else 0
     for start in range(0, reps, ROWS_BLOCK):
         block = min(ROWS_BLOCK, reps - start)
-        drawn = _drawn_rows(cell, generator, block, n)
-        coefficients = (drawn.reshape(2 * block, n) @ joined).reshape(block, 2, -1)
-        on_q = turn @ coefficients[..., :k]
-        if not robust:  # residual cross products by Pythagoras, without residuals
-            gram = drawn @ np.swapaxes(drawn, 1, 2)
-            gram = gram - coefficients @ np.swapaxes(coefficients, 1, 2)
-            parts.append((on_q, turn @ gram @ turn.T))
-            continue
-        left = turn @ (drawn - coefficients @ joined.T)
-        whole = left + on_q @ design.q.T
-        signal = design.q @ cell.theta
-        whole[:, 0] += cell.effect * signal
-        whole[:, 1] += signal
-        gram = left @ np.swapaxes(left, 1, 2)
-        parts.append((on_q, gram, _row_meat(left, design), _row_meat(whole, design)))
-    stacked = [np.concatenate(piece) for piece in zip(*parts, strict=True)]
-    return Draws(
-        stacked[0][:, 0] + cell.effect * cell.theta,
-        stacked[0][:, 1] + cell.theta,
-        stacked[1],
-        *stacked[2:],
-    )
+        if cell.errors is None:
+            drawn = generator.standard_normal((block, 2 * n + 2 * groups))
+            errors = drawn[:, : 2 * n].reshape(block, 2, n)
+            if groups:
+                common = drawn[:, 2 * n :].reshape(block, 2, groups)[..., design.clusters]
+                errors = np.sqrt(1 - cell.shared) * errors + np.sqrt(cell.shared) * common
+            rho, other = cell.root[1]
+            errors = np.stack([errors[:, 0], rho * errors[:, 0] + other * errors[:, 1]], axis=1)
+        else:
+            own = np.asarray(cell.errors(generator, block, n), dtype=float)
+            if own.shape != (block, n, 2):
+                raise ValueError(f"errors returned shape {own.shape}: give ({block}, {n}, 2)")
+            errors = np.ascontiguousarray(np.swapaxes(own, 1, 2))
+        if cell.scale is not None:
+            errors = errors * np.asarray(cell.scale, dtype=float)
+        if cell.deviations is not None:
+            exposure = design.q @ cell.theta + errors[:, 1]
+            errors = np.stack([errors[:, 0] + cell.deviations * exposure, errors[:, 1]], axis=1)
+        yield errors
+
+
+def reduce_rows(
+    design: Design, cell: Cell, errors: Array, covariances: Sequence[str], engine: str
+) -> Draws:
+    """Moments from errors (reps, 2, n)."""
+    if engine == "numba":
+        from pooledtrials.planning.compiled_rows import reduce
+
+        draws, out = empty_draws(design.n_instruments, errors.shape[0], covariances, True)
+        reduce(errors, _sorted(design), np.asarray(cell.theta), out)
+        return draws
+    reps, n, k = errors.shape[0], design.nobs, design.n_instruments
+    joined = np.column_stack([design.q, design.basis])
+    on = (errors.reshape(2 * reps, n) @ joined).reshape(reps, 2, -1)
+    reduced, stage = on[:, 0, :k], on[:, 1, :k] + cell.theta
+    if not {"robust", "clustered"} & set(covariances):
+        # residual cross products by Pythagoras, without residuals
+        gram = errors @ np.swapaxes(errors, 1, 2) - on @ np.swapaxes(on, 1, 2)
+        return Draws(reduced, stage, gram)
+    whole = errors - on[..., k:] @ design.basis.T
+    left = whole - on[..., :k] @ design.q.T
+    fit = stage @ design.q.T
+    both = np.stack([whole[:, 0], left[:, 1] + fit], axis=1)
+    scores = {
+        word: Scores(
+            _summed(left, design.q, design, word),
+            _outer(fit[:, None] * both, design, word),
+            _outer(both[:, 1:] * both, design, word),
+        )
+        for word in ("robust", "clustered")
+        if word in covariances
+    }
+    gram = left @ np.swapaxes(left, 1, 2)
+    return Draws(reduced, stage, gram, scores.get("robust"), scores.get("clustered"))
 
 
 SAMPLERS: Final[dict[str, Sampler]] = {
@@ -197,48 +131,91 @@ SAMPLERS: Final[dict[str, Sampler]] = {
 }
 
 
-def _wishart(generator: np.random.Generator, reps: int, dof: npt.NDArray[np.intp]) -> Array:
-    """(reps, cells, 2, 2) standard Wishart draws by Bartlett's decomposition; 0 and 1 dof too."""
-    size = (reps, dof.size)
-    a = np.sqrt(2 * generator.standard_gamma(np.maximum(dof, 1e-300) / 2, size=size))
-    b = np.sqrt(2 * generator.standard_gamma(np.maximum(dof - 1, 1e-300) / 2, size=size))
-    c = np.where(dof > 0, generator.standard_normal(size), 0.0)
-    out = np.empty((*size, 2, 2))
-    out[..., 0, 0] = a * a
-    out[..., 0, 1] = out[..., 1, 0] = a * c
-    out[..., 1, 1] = c * c + b * b
-    return out
+def _summed(left: Array, q: Array, design: Design, covariance: str) -> Array:
+    """(reps, 2, 2, k, k) sums of products of the scores ``q_i e_i``."""
+    reps, k = left.shape[0], q.shape[1]
+    if covariance == "robust":
+        products = (q[:, :, None] * q[:, None, :]).reshape(-1, k * k)
+        three = np.stack([left[:, 0] ** 2, left[:, 0] * left[:, 1], left[:, 1] ** 2], axis=1)
+        flat = (three.reshape(3 * reps, -1) @ products).reshape(reps, 3, k, k)
+        return np.asarray(flat[:, [0, 1, 1, 2]].reshape(reps, 2, 2, k, k))
+    scores = (left[:, :, None] * q.T).reshape(reps, 2 * k, -1)
+    full = _outer(scores, design, covariance)
+    return np.ascontiguousarray(full.reshape(reps, 2, k, 2, k).transpose(0, 1, 3, 2, 4))
 
 
-def _meat(per_cell: Array, products: Array, k: int) -> Array:
-    """(reps, 2, 2, k, k) from (reps, C, 2, 2) and the cells' instrument products (C, k k)."""
-    reps = per_cell.shape[0]
-    flat = np.swapaxes(per_cell.reshape(reps, -1, 4), 1, 2) @ products
-    return np.asarray(flat.reshape(reps, 2, 2, k, k))
+def _outer(scores: Array, design: Design, covariance: str) -> Array:
+    """(reps, c, c) sums over rows, or clusters, of products of scores (reps, c, n)."""
+    if covariance == "clustered" and design.clusters is not None:
+        order = np.argsort(design.clusters, kind="stable")
+        starts = np.flatnonzero(np.diff(design.clusters[order], prepend=-1))
+        scores = np.add.reduceat(scores[..., order], starts, axis=-1)
+    return np.asarray(scores @ np.swapaxes(scores, 1, 2))
 
 
-def _row_meat(errors: Array, design: Design) -> Array:
-    """(block, 2, 2, k, k) sums of score products from (block, 2, n) errors."""
-    n, k = design.q.shape
-    products = (design.q[:, :, None] * design.q[:, None, :]).reshape(n, k * k)
-    block = errors.shape[0]
-    y, x = errors[:, 0], errors[:, 1]
-    three = np.stack([y * y, y * x, x * x], axis=1)
-    flat = (three.reshape(3 * block, n) @ products).reshape(block, 3, k, k)
-    return np.asarray(flat[:, [0, 1, 1, 2]].reshape(block, 2, 2, k, k))
+def _joined(parts: list[Draws]) -> Draws:
+    """One `Draws` of several blocks."""
+    if len(parts) == 1:
+        return parts[0]
+
+    def stack(found: list[Scores | None]) -> Scores | None:
+        kept = [f for f in found if f is not None]
+        if not kept:
+            return None
+        own = [f.own for f in kept if f.own is not None]
+        return Scores(
+            np.concatenate([f.wald for f in kept]),
+            np.concatenate([f.fitted for f in kept]),
+            np.concatenate(own),
+        )
+
+    return Draws(
+        np.concatenate([p.reduced_form for p in parts]),
+        np.concatenate([p.first_stage for p in parts]),
+        np.concatenate([p.residual_gram for p in parts]),
+        stack([p.robust for p in parts]),
+        stack([p.clustered for p in parts]),
+    )
 
 
-def _root(cell: Cell) -> Array:
-    return np.asarray(np.linalg.cholesky(cell.covariance))
+def _sorted(design: Design) -> RowDesign:
+    """What the compiled sampler takes of a design."""
+    from pooledtrials.planning.compiled_layout import RowDesign
+
+    found = design.features
+    groups = np.empty(0, dtype=np.int64)
+    if design.clusters is not None:
+        groups = np.ascontiguousarray(design.clusters[found.order], dtype=np.int64)
+    return RowDesign(
+        np.ascontiguousarray(found.place, dtype=np.int64),
+        np.ascontiguousarray(found.starts, dtype=np.int64),
+        found.linear,
+        found.quadratic,
+        found.to_columns,
+        found.to_products,
+        np.ascontiguousarray(design.q[found.order]),
+        groups,
+        design.n_clusters,
+    )
 
 
-def _drawn_rows(cell: Cell, generator: np.random.Generator, block: int, n: int) -> Array:
-    """(block, 2, n): standard normals or the cell's own errors, times the rows' scale."""
-    if cell.errors is None:
-        drawn = generator.standard_normal((block, 2, n))
-    else:
-        drawn = np.asarray(cell.errors(generator, block, n), dtype=float)
-        if drawn.shape != (block, n, 2):
-            raise ValueError(f"errors returned shape {drawn.shape}: give ({block}, {n}, 2)")
-        drawn = np.swapaxes(drawn, 1, 2)
-    return drawn if cell.scale is None else drawn * np.asarray(cell.scale, dtype=float)
+def _law(design: Design, cell: Cell) -> RowLaw:
+    """What it takes of a cell."""
+    from pooledtrials.planning.compiled_layout import RowLaw
+
+    def sorted_rows(values: Array | None) -> Array:
+        if values is None:
+            return np.empty(0)
+        return np.asarray(values, dtype=float)[design.features.order]
+
+    rho, other = (float(value) for value in cell.root[1])
+    signal = None if cell.deviations is None else design.q @ cell.theta
+    return RowLaw(
+        rho,
+        other,
+        sorted_rows(cell.scale),
+        sorted_rows(cell.deviations),
+        float(cell.shared),
+        sorted_rows(signal),
+        np.asarray(cell.theta, dtype=float),
+    )

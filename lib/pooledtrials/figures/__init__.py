@@ -9,6 +9,7 @@ from pooledtrials.figures.forest import forest
 from pooledtrials.figures.graded import graded
 from pooledtrials.figures.heterogeneity import tau_profile
 from pooledtrials.figures.ladder import ladder
+from pooledtrials.figures.planning import by_interviews, costs, foreseen, requirements
 from pooledtrials.figures.results import distributions, intervals, means, shares
 from pooledtrials.figures.sensitivity import exclusion, sensitivity_contours
 from pooledtrials.figures.sets import (
@@ -27,14 +28,17 @@ __all__ = [
     "against_strength",
     "answers",
     "bounds",
+    "by_interviews",
     "by_month",
     "causal_diagram",
     "confidence_sets",
+    "costs",
     "distributions",
     "exclusion",
     "expected_strength",
     "flow",
     "follow_up_patterns",
+    "foreseen",
     "forest",
     "graded",
     "intervals",
@@ -43,6 +47,7 @@ __all__ = [
     "moments",
     "p_values",
     "replications",
+    "requirements",
     "response_weights",
     "sensitivity_contours",
     "shares",

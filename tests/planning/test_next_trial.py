@@ -6,7 +6,6 @@ import math
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -30,6 +29,7 @@ from pooledtrials.planning.trial_size import (
     step_for_strength,
     step_needed,
 )
+from pooledtrials.planning.twin_plan import plans_of_twin
 from pooledtrials.pooling import twin
 
 TRIAL = PlannedTrial(
@@ -214,11 +214,11 @@ def test_fading():
 @given(plans(), st.integers(2, 5))
 @settings(max_examples=25, deadline=None)
 def test_copies_of_a_trial_pooled_are_one_large_trial(plan, count):
-    large = prospects(replace(plan, patients=count * plan.patients), 0.3, 0.2)
-    pooled = prospects([plan] * count, 0.3, 0.2)
+    large = prospects(replace(plan, patients=count * plan.patients), 0.05, 0.2)
+    pooled = prospects([plan] * count, 0.05, 0.2)
     for name in ("concentration", "anderson_rubin", "contrast_error", "mean_step", "t_test"):
         assert_allclose(getattr(pooled, name), getattr(large, name), rtol=1e-9)
-    apart = limit_experiment([plan] * count, 0.3, 0.2, "per trial")
+    apart = limit_experiment([plan] * count, 0.05, 0.2, "per trial")
     assert_allclose(apart.concentration, large.concentration, rtol=1e-9)
     assert_allclose(apart.noncentrality * large.contrast_error**2, large.contrast**2, rtol=1e-9)
 
@@ -370,35 +370,11 @@ def test_same_seed_same_answer():
 def foreseen(request):
     """What spreads, follow-up and true steps of a few synthetic pools lead to expect of many."""
     lever = request.param
-    half = twin.INSTRUMENTS[lever].half_month
     pools = [twin.simulate("works", lever, seed) for seed in range(4)]
-    panels = [twin.observed_panel(pool) for pool in pools]
-    trials = []
-    for name, design in twin.DESIGNS.items():
-        frames = [panel[panel["trial"] == name] for panel in panels]
-        found = [pilot_spreads(**pooling.analysis_set(f).instrumented).planned for f in frames]
-        late = pd.concat([f[f["wave"] > 0] for f in frames])
-        seen = late.groupby("wave")["observed"].mean()
-        days = pd.concat(
-            [p.truth.complier_effect.loc[name].xs("drug", level="area")["days"] for p in pools]
-        )
-        days = days.groupby("wave").mean().loc[seen.index]
-        left = np.array([remaining(half, month) for month in seen.index])
-        trials.append(
-            PlannedTrial(
-                patients=design.patients,
-                step=float((seen * left * days).sum() / (seen * left**2).sum()),
-                months=tuple(map(float, seen.index)),
-                follow_up=tuple(seen),
-                half_month=half,
-                active_share=sum(a.patients for a in design.arms if a.active) / design.patients,
-                **pd.DataFrame(found).mean().to_dict(),
-            )
-        )
     effect = np.mean([p.truth.complier_effect.loc[("all", -1, "drug"), "effect"] for p in pools])
-    rows = [pooling.analysis_set(panel).instrumented for panel in panels]
+    rows = [pooling.analysis_set(twin.observed_panel(pool)).instrumented for pool in pools]
     rho = np.mean([pilot_spreads(**r).correlation for r in rows])
-    return lever, prospects(trials, float(effect), float(rho))
+    return lever, prospects(plans_of_twin(pools), float(effect), float(rho))
 
 
 def test_the_twin_is_as_strong_as_foreseen(foreseen):
@@ -415,6 +391,16 @@ def test_the_twin_is_as_strong_as_foreseen(foreseen):
     assert within(float(pools["covers"].mean()), want.coverage, reps)
     assert within(float(pools["excludes_zero"].mean()), want.t_test, reps)
     assert within(float(sets["excludes_zero"].mean()), want.anderson_rubin, reps)
+
+
+def test_plans_of_the_twin_have_its_designs():
+    plans = plans_of_twin([twin.simulate("works", "weak", 1)])
+    assert [plan.patients for plan in plans] == [471, 487, 345, 145, 112, 170]
+    assert plans[5].step == 0  # the weak lever does nothing there
+    assert plans[2].months == (6.0, 12.0)
+    assert plans[1].active_share == pytest.approx(121 / 487)
+    with pytest.raises(ValueError, match="pools has 0 entries"):
+        plans_of_twin([])
 
 
 # --- what a pilot says ---

@@ -328,6 +328,19 @@ def test_contradicted_assumptions_are_said_and_chance_is_not():
     assert "though not by more than sampling error" in chance.describe()
 
 
+def test_a_table_keeps_bounds_that_differ_only_in_direction():
+    """Selection either way has the same name; neither row may replace the other."""
+    y, x, _ = example()
+    ways = {way: effect_bounds(y, x, selection=way, **UNIT) for way in ("positive", "negative")}
+    table = bounds_table(ways.values())
+    assert list(table.index) == ["monotone selection"] * 2
+    assert_allclose(table["lower"], [found.lower for found in ways.values()])
+    named = bounds_table(ways)
+    assert list(named.index) == ["positive", "negative"]
+    assert_allclose(named.to_numpy(), table.to_numpy())
+    assert named.index.name == "assumptions"
+
+
 def test_words_and_table():
     y, x, z = example()
     rows = bounds_by_assumption(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -137,33 +137,44 @@ class Bounds:
         return f"it is {sign}, sampling error included"
 
 
-def bounds_table(bounds: Iterable[Bounds], level: float = 0.95) -> pd.DataFrame:
+def bounds_table(
+    bounds: Iterable[Bounds] | Mapping[str, Bounds], level: float = 0.95
+) -> pd.DataFrame:
     """Bounds side by side, a row each in the order given.
+
+    Parameters
+    ----------
+    bounds
+        Named by their assumptions, or by the keys of a mapping. Two bounds may have the same
+        assumptions in different directions: a mapping tells them apart.
+    level : of the confidence intervals
 
     Returns
     -------
     DataFrame
-        Index: the assumptions. ``lower`` and ``upper``, their ``width``, ``low`` and ``high`` of
-        the confidence interval (missing if it is empty), ``plug_in_lower`` and ``plug_in_upper``,
-        all in outcome units; bounds that cross have a negative width.
+        Index: the names. ``lower`` and ``upper``, their ``width``, ``low`` and ``high`` of the
+        confidence interval (missing if it is empty), ``plug_in_lower`` and ``plug_in_upper``, all
+        in outcome units; bounds that cross have a negative width.
     """
-    rows = {}
-    for found in bounds:
+    named = bounds.items() if isinstance(bounds, Mapping) else [(b.name, b) for b in bounds]
+    names, rows = [], []
+    for name, found in named:
         interval = found.interval(level).intervals
         low, high = interval[0] if interval else (math.nan, math.nan)
         plug_low, plug_high = found.plug_in
-        rows[found.name] = {
-            "lower": found.lower,
-            "upper": found.upper,
-            "width": found.upper - found.lower,
-            "low": low,
-            "high": high,
-            "plug_in_lower": plug_low,
-            "plug_in_upper": plug_high,
-        }
-    frame = pd.DataFrame.from_dict(rows, orient="index")
-    frame.index.name = "assumptions"
-    return frame
+        names.append(name)
+        rows.append(
+            {
+                "lower": found.lower,
+                "upper": found.upper,
+                "width": found.upper - found.lower,
+                "low": low,
+                "high": high,
+                "plug_in_lower": plug_low,
+                "plug_in_upper": plug_high,
+            }
+        )
+    return pd.DataFrame(rows, index=pd.Index(names, name="assumptions"))
 
 
 def _error(candidates: Candidates) -> float:

@@ -8,6 +8,7 @@ from pooledtrials.pooling.twin.parameters import Parameters
 from pooledtrials.pooling.twin.shipped import shipped
 from pooledtrials.pooling.twin.trials import DESIGNS
 from pooledtrials.pooling.twin.truth import Truth
+from pooledtrials.pooling.twin.what_if import scores_after
 from pooledtrials.pooling.twin.worlds import INSTRUMENTS, WORLDS, Instrument, World
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Twin",
     "World",
     "observed_panel",
+    "scores_after",
     "shipped",
     "simulate",
     "simulate_blocks",

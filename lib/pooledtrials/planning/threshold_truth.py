@@ -75,7 +75,7 @@ class ThresholdTruth:
         return pd.DataFrame(found).T
 
     def grade(self, bounds: Mapping[str, Bounds], level: float = 0.95) -> pd.DataFrame:
-        """Mark bounds: `selection.bounds_table`, the ``truth``, and whether the interval holds it."""
+        """Mark bounds: `selection.bounds_table`, ``truth``, and whether the interval holds it."""
         table = bounds_table(bounds, level)
         truth = self.effect
         holds = [found.interval(level).contains(truth) for found in bounds.values()]

@@ -49,7 +49,7 @@ def imbens_manski_interval(
     width = max(upper - lower, 0.0) / largest
 
     def excess(c: float) -> float:
-        return float(stats.norm.cdf(c + width) - stats.norm.cdf(-c)) - level
+        return float(special.ndtr(c + width) - special.ndtr(-c)) - level
 
     c = float(optimize.brentq(excess, 0.0, _FAR))
     return _interval(lower - c * lower_error, upper + c * upper_error, level)

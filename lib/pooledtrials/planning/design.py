@@ -168,6 +168,10 @@ class Cell:
         """Lower triangular root of the errors' covariance, where the scale is one."""
         return np.array([[1.0, 0.0], [self.rho, math.sqrt(1 - self.rho**2)]])
 
+    def signal(self, design: Design) -> Vector:
+        """(n,) what instruments add to the exposure, ``q theta``."""
+        return np.asarray(np.einsum("ij,j->i", design.q, np.asarray(self.theta, dtype=float)))
+
     def check(self, design: Design, name: str = "cell") -> None:
         """Refuse a cell that does not fit the design.
 

@@ -132,7 +132,9 @@ class _Run:
     def collect(self) -> None:
         """Wait for a block to finish; keep all that have."""
         finished, _ = wait(self.waiting, return_when=FIRST_COMPLETED)
-        errors = [error for error in map(self.keep, finished) if error is not None]
+        # what succeeded first, so that an error can say how far the run came
+        ordered = sorted(finished, key=lambda f: f.cancelled() or f.exception() is not None)
+        errors = [error for error in map(self.keep, ordered) if error is not None]
         if errors:
             raise errors[0]
 
@@ -156,6 +158,7 @@ class _Run:
 
     def close(self) -> None:
         """Keep what has finished meanwhile, when a run ends early; call off the rest."""
+        self.report = None
         for future in list(self.waiting):
             if not future.cancel() and future.done():
                 self.keep(future)
@@ -169,12 +172,11 @@ class _Run:
 
     def stopped(self, what: str, error: Exception) -> RunStopped:
         """The error to raise for another's, its cause."""
-        kept = "nothing is kept, for want of a folder"
+        kept = "none is kept, for want of a folder"
         if self.ledger is not None:
-            kept = f"these are kept in {self.ledger.path}, and the same call goes on from there"
-        found = RunStopped(
-            f"{what} after {self.done} of {len(self.plan.blocks)} blocks"
-            f" ({type(error).__name__}: {error}): {kept}"
-        )
+            kept = f"those are kept in {self.ledger.path}, and the same call goes on from there"
+        why = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        done = f"{self.done} of {len(self.plan.blocks)} blocks are done"
+        found = RunStopped(f"{what} ({why}); {done}: {kept}")
         found.__cause__ = error
         return found

@@ -150,8 +150,9 @@ def run(
     seed : int
         The answer depends on it, not on the executor or the number of workers.
     engine : ``"auto"``, ``"numba"`` or ``"numpy"``
-        Compiled, or NumPy. The two agree to about ten digits in each replication; within one,
-        on one kind of processor, a study is the same to the last bit.
+        Compiled, or NumPy. The two agree to about ten digits in each replication; within one, on
+        one kind of processor, a study is the same to the last bit. The study's ``engine`` says
+        which it was.
     executor : concurrent.futures.Executor, optional
         Threads, processes, joblib's loky or a Dask client's ``get_executor()``.
     workers : int, optional

@@ -33,7 +33,7 @@ def row_outcomes(
     """
     points = (cell.effect, *settings.hypotheses)
     seeds = generator.integers(2**63, size=(len(settings.row_tests), errors.shape[0]))
-    exposure = design.q @ cell.theta + errors[:, 1]
+    exposure = cell.signal(design) + errors[:, 1]
     outcome = cell.effect * exposure + errors[:, 0]
     for name, own in zip(settings.row_tests, seeds, strict=True):
         p_values = np.array(

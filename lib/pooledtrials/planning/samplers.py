@@ -16,6 +16,7 @@ import numpy.typing as npt
 from pooledtrials.planning.design import Cell, Design
 from pooledtrials.planning.draws import Draws, Scores, empty_draws
 from pooledtrials.planning.normals import compilable, words
+from pooledtrials.planning.products import cross_products, product
 from pooledtrials.planning.wishart import cell_wishart, wishart
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def row_errors(
         if cell.scale is not None:
             errors = errors * np.asarray(cell.scale, dtype=float)
         if cell.deviations is not None:
-            exposure = design.q @ cell.theta + errors[:, 1]
+            exposure = cell.signal(design) + errors[:, 1]
             errors = np.stack([errors[:, 0] + cell.deviations * exposure, errors[:, 1]], axis=1)
         yield errors
 
@@ -101,15 +102,20 @@ def reduce_rows(
         return draws
     reps, n, k = errors.shape[0], design.nobs, design.n_instruments
     joined = np.column_stack([design.q, design.basis])
-    on = (errors.reshape(2 * reps, n) @ joined).reshape(reps, 2, -1)
+    on = product(errors.reshape(2 * reps, n), joined).reshape(reps, 2, -1)
     reduced, stage = on[:, 0, :k], on[:, 1, :k] + cell.theta
     if not {"robust", "clustered"} & set(covariances):
         # residual cross products by Pythagoras, without residuals
-        gram = errors @ np.swapaxes(errors, 1, 2) - on @ np.swapaxes(on, 1, 2)
+        gram = cross_products(errors, errors) - cross_products(on, on)
         return Draws(reduced, stage, gram)
-    whole = errors - on[..., k:] @ design.basis.T
-    left = whole - on[..., :k] @ design.q.T
-    fit = stage @ design.q.T
+
+    def fitted(coefficients: Array, columns: Array) -> Array:
+        flat = product(coefficients.reshape(2 * reps, -1), columns.T)
+        return flat.reshape(reps, 2, n)
+
+    whole = errors - fitted(on[..., k:], design.basis)
+    left = whole - fitted(on[..., :k], design.q)
+    fit = product(stage, design.q.T)
     both = np.stack([whole[:, 0], left[:, 1] + fit], axis=1)
     scores = {
         word: Scores(
@@ -120,7 +126,7 @@ def reduce_rows(
         for word in ("robust", "clustered")
         if word in covariances
     }
-    gram = left @ np.swapaxes(left, 1, 2)
+    gram = cross_products(left, left)
     return Draws(reduced, stage, gram, scores.get("robust"), scores.get("clustered"))
 
 
@@ -137,7 +143,7 @@ def _summed(left: Array, q: Array, design: Design, covariance: str) -> Array:
     if covariance == "robust":
         products = (q[:, :, None] * q[:, None, :]).reshape(-1, k * k)
         three = np.stack([left[:, 0] ** 2, left[:, 0] * left[:, 1], left[:, 1] ** 2], axis=1)
-        flat = (three.reshape(3 * reps, -1) @ products).reshape(reps, 3, k, k)
+        flat = product(three.reshape(3 * reps, -1), products).reshape(reps, 3, k, k)
         return np.asarray(flat[:, [0, 1, 1, 2]].reshape(reps, 2, 2, k, k))
     scores = (left[:, :, None] * q.T).reshape(reps, 2 * k, -1)
     full = _outer(scores, design, covariance)
@@ -150,7 +156,7 @@ def _outer(scores: Array, design: Design, covariance: str) -> Array:
         order = np.argsort(design.clusters, kind="stable")
         starts = np.flatnonzero(np.diff(design.clusters[order], prepend=-1))
         scores = np.add.reduceat(scores[..., order], starts, axis=-1)
-    return np.asarray(scores @ np.swapaxes(scores, 1, 2))
+    return cross_products(scores, scores)
 
 
 def _joined(parts: list[Draws]) -> Draws:
@@ -209,7 +215,7 @@ def _law(design: Design, cell: Cell) -> RowLaw:
         return np.asarray(values, dtype=float)[design.features.order]
 
     rho, other = (float(value) for value in cell.root[1])
-    signal = None if cell.deviations is None else design.q @ cell.theta
+    signal = None if cell.deviations is None else cell.signal(design)
     return RowLaw(
         rho,
         other,

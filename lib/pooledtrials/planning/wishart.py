@@ -18,6 +18,7 @@ import numpy.typing as npt
 from pooledtrials.planning.design import Cell, Design
 from pooledtrials.planning.draws import Draws, Scores, empty_draws
 from pooledtrials.planning.normals import standard_normals
+from pooledtrials.planning.products import product
 
 Array = npt.NDArray[np.float64]
 
@@ -102,7 +103,7 @@ def cell_wishart(
     roots = _bartlett(generator, reps, counts - 1, engine)
     robust = "robust" in covariances
     q, basis = design.q[first], design.basis[first]
-    signal, (rho, other) = q @ cell.theta, cell.root[1]
+    signal, (rho, other) = cell.signal(design)[first], cell.root[1]
     if engine == "numba":
         from pooledtrials.planning.compiled_cells import reduce
         from pooledtrials.planning.compiled_layout import CellDesign
@@ -131,9 +132,9 @@ def _from_cells(
 ) -> Draws:
     """Moments from cell means and within-cell cross products, all (reps, cells)."""
     q, basis, counts = design
-    reduced, stage = ((m * counts) @ q for m in mean)
-    whole = [m - ((m * counts) @ basis) @ basis.T for m in mean]
-    left = [w - on @ q.T for w, on in zip(whole, (reduced, stage), strict=True)]
+    reduced, stage = (product(m * counts, q) for m in mean)
+    whole = [m - product(product(m * counts, basis), basis.T) for m in mean]
+    left = [w - product(on, q.T) for w, on in zip(whole, (reduced, stage), strict=True)]
     stage = stage + cell.theta
     pairs = ((0, 0), (0, 1), (1, 1))
     each = [s + counts * left[i] * left[j] for s, (i, j) in zip(scatter, pairs, strict=True)]
@@ -142,8 +143,8 @@ def _from_cells(
         return Draws(reduced, stage, gram)
     k = q.shape[1]
     products = (q[:, :, None] * q[:, None, :]).reshape(counts.size, k * k)
-    wald = _symmetric([(part @ products).reshape(-1, k, k) for part in each])
-    fit = stage @ q.T
+    wald = _symmetric([product(part, products).reshape(-1, k, k) for part in each])
+    fit = product(stage, q.T)
     both = (whole[0], left[1] + fit)
     fitted = _symmetric(
         [

@@ -164,3 +164,13 @@ def test_what_it_refuses(axes, curve) -> None:
     other = bootstrap_joint_test(one, PANEL, draws=19)
     with pytest.raises(ValueError, match="null has 1 ranks, but the curve has 4 estimates"):
         figures.specification_curve(curve, axes, "effect", null=other)
+
+
+def test_curves_side_by_side_share_their_names(curve):
+    figure, axes = plt.subplots(2, 2, sharey="row")
+    for pair in axes.T:
+        figures.specification_curve(curve, pair, "effect")
+    names = [[label.get_text() for label in ax.get_yticklabels()] for ax in axes[1]]
+    assert "gone" in names[0]
+    assert names[1] == []
+    plt.close(figure)

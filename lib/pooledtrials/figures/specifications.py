@@ -142,8 +142,9 @@ def _dashboard(
         ax.set_yticks([])
     else:
         ax.set_yticks([at for at, *_ in ticks], [name for _, name, _ in ticks], fontsize=_SMALL)
-        for text, (*_, heading) in zip(ax.get_yticklabels(), ticks, strict=True):
-            text.set_fontweight("bold" if heading else "normal")
+        # Not get_yticklabels, which leaves out the labels that a shared axis hides.
+        for tick, (*_, heading) in zip(ax.yaxis.get_major_ticks(), ticks, strict=True):
+            tick.label1.set_fontweight("bold" if heading else "normal")
     missing = len(curve.failed)
     count = f"{len(ordered)} specifications, by their estimate"
     ax.set_xlabel(f"{count}; {missing} more have none" if missing else count, fontsize=_SMALL)

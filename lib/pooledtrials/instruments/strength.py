@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy import linalg
 
-from pooledtrials.arguments import Columns, Vector, choice
+from pooledtrials.arguments import Columns, Matrix, Vector, choice
 from pooledtrials.instruments.conditional import chi2_or_f_sf
 from pooledtrials.instruments.effective_f import EffectiveF, effective_f
 from pooledtrials.instruments.moments import Moments, joint_moments
@@ -124,20 +124,34 @@ def first_stage(
 
 def first_stage_from(data: Partialled, moments: Moments) -> FirstStage:
     """The same from data already partialled out and their moments (Wald form)."""
-    inverse = linalg.solve_triangular(data.r, np.eye(data.n_instruments))
+    return first_stage_of(moments, data.r, data.instrument_names)
+
+
+def first_stage_of(moments: Moments, r: Matrix, names: tuple[str, ...]) -> FirstStage:
+    """The same from moments alone (Wald form), in the instruments' own units.
+
+    Parameters
+    ----------
+    moments : of the orthonormal instruments
+    r : (k, k) upper triangle
+        The partialled instruments are the orthonormal ones times r.
+    names : of the k instruments
+    """
+    inverse = linalg.solve_triangular(r, np.eye(moments.n_instruments))
     spread = inverse @ moments.omega[1, 1] @ inverse.T
     explained = float(moments.gram[1, 1])
     left = float(moments.residual_gram[1, 1])
+    dof = moments.nobs - moments.n_partialled - moments.n_instruments
     return FirstStage(
-        names=data.instrument_names,
+        names=names,
         coefficients=inverse @ moments.first_stage,
         standard_errors=np.sqrt(np.diag(spread)),
         partial_r2=explained / (explained + left),
-        root_mse=float(np.sqrt(left / (data.dof if moments.debiased else data.nobs))),
+        root_mse=float(np.sqrt(left / (dof if moments.debiased else moments.nobs))),
         f_test=first_stage_f_test(moments),
         effective=effective_f(moments),
         covariance=moments.covariance,
-        nobs=data.nobs,
+        nobs=moments.nobs,
     )
 
 

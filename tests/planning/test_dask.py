@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from small_registry import LABELS, small_registry, write
 
-from pooledtrials.planning import Cell, Progress, RunStopped, make_design, run
+from pooledtrials.planning import Cell, Progress, RunStopped, make_design, registry_sums, run
 
 distributed = pytest.importorskip("distributed")
 
@@ -105,6 +106,23 @@ def test_a_client_that_goes_away(client, serial, tmp_path):
 def test_a_client_is_not_its_executor(client):
     with pytest.raises(ValueError, match=r"executor is a Client: .*client\.get_executor\(\)"):
         study(executor=client)
+
+
+def test_same_bits_of_a_registry(client, tmp_path):
+    """Blocks of rows, summed up by two processes."""
+    rows = small_registry(2_000)
+    arguments = (write(tmp_path / "r", rows, (3_000,)), "y", "x", ["first", "second"], "dose")
+    alone = registry_sums(*arguments, **LABELS, rows=500)
+    spread = registry_sums(*arguments, **LABELS, rows=500, executor=client.get_executor())
+    for name in ("patients", "repeated", "first", "second", "first_within", "second_within"):
+        assert np.array_equal(getattr(spread.products, name), getattr(alone.products, name)), name
+    assert spread.tsls() == alone.tsls()
+
+
+def test_a_broken_registry_is_explained_across_the_cluster(client, tmp_path):
+    folder = write(tmp_path / "r", small_registry(500).with_columns(y=float("nan")))
+    with pytest.raises(ValueError, match=r"y column 'y' is missing in \d+ of \d+ rows"):
+        registry_sums(folder, "y", "x", **LABELS, executor=client.get_executor())
 
 
 def test_the_whole_process_is_killed(serial, tmp_path):

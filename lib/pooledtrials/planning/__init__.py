@@ -16,6 +16,9 @@ of the errors) and a number of replications: ::
 
 `anderson_rubin_power` and `tsls_power` answer by formula for one instrument and independent rows,
 and the functions of sample size turn them round.
+
+`registry_sums` reads a registry larger than memory once, and every estimate follows from its sums;
+`registry_from_twin` writes a synthetic one to try it on.
 """
 
 from pooledtrials.planning.arm_step import PlannedTrial
@@ -29,6 +32,12 @@ from pooledtrials.planning.power import (
     anderson_rubin_sample_size,
     tsls_power,
     tsls_sample_size,
+)
+from pooledtrials.planning.registry import (
+    RegistrySums,
+    registry_designs,
+    registry_from_twin,
+    registry_sums,
 )
 from pooledtrials.planning.tally import Tally
 from pooledtrials.planning.trial_size import (
@@ -45,6 +54,7 @@ __all__ = [
     "PlannedTrial",
     "Progress",
     "Prospects",
+    "RegistrySums",
     "RunStopped",
     "Spreads",
     "Study",
@@ -56,6 +66,9 @@ __all__ = [
     "patients_needed",
     "pilot_spreads",
     "prospects",
+    "registry_designs",
+    "registry_from_twin",
+    "registry_sums",
     "run",
     "smallest_effect",
     "step_for_strength",

@@ -28,6 +28,21 @@ class RunStopped(RuntimeError):  # noqa: N818 - a state that one goes on from, n
     """A run that ended early for no fault of its own; what was finished is kept, given a folder."""
 
 
+def check_executor(executor: object) -> None:
+    """Refuse what is neither an executor nor None.
+
+    Raises
+    ------
+    ValueError
+        For anything else, such as a Dask client, whose executor it names.
+    """
+    if executor is not None and not isinstance(executor, Executor):
+        hint = ", such as client.get_executor()" if hasattr(executor, "get_executor") else ""
+        raise ValueError(
+            f"executor is a {type(executor).__name__}: give a concurrent.futures.Executor{hint}"
+        )
+
+
 @dataclass(frozen=True)
 class Progress:
     """How far a run is.

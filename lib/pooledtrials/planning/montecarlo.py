@@ -21,7 +21,7 @@ import pandas as pd
 from pooledtrials.planning.blocks import Tallies
 from pooledtrials.planning.characteristics import characteristics
 from pooledtrials.planning.design import Cell, Design
-from pooledtrials.planning.dispatch import Progress, computed
+from pooledtrials.planning.dispatch import Progress, check_executor, computed
 from pooledtrials.planning.ledger import Ledger
 from pooledtrials.planning.panel import ESTIMATORS
 from pooledtrials.planning.plan import Plan
@@ -190,11 +190,7 @@ def run(
     )
     designs = (design,) if isinstance(design, Design) else tuple(design)
     plan = Plan(designs, tuple(cells), reps, settings, block)
-    if executor is not None and not isinstance(executor, Executor):
-        hint = ", such as client.get_executor()" if hasattr(executor, "get_executor") else ""
-        raise ValueError(
-            f"executor is a {type(executor).__name__}: give a concurrent.futures.Executor{hint}"
-        )
+    check_executor(executor)
     if executor is not None and workers is not None:
         raise ValueError("workers and executor are both given: an executor has its own workers")
     threads = len(os.sched_getaffinity(0)) if workers is None else workers

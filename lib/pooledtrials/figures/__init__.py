@@ -1,5 +1,6 @@
 """Figures: functions that take a result and an axis, draw, and return the axis."""
 
+from pooledtrials.figures.atlas import quantile_fan, rate_map
 from pooledtrials.figures.bounds import bounds
 from pooledtrials.figures.designs import answers, expected_strength, flow, timeline
 from pooledtrials.figures.diagrams import causal_diagram, moments, replications
@@ -46,6 +47,8 @@ __all__ = [
     "means",
     "moments",
     "p_values",
+    "quantile_fan",
+    "rate_map",
     "replications",
     "requirements",
     "response_weights",

@@ -2,13 +2,13 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 BIN := .venv/bin
-GROUPS_BOOK := --group setup --group book
-GROUPS_TEST := $(GROUPS_BOOK) --group test --group oracles --group data
+GROUPS_BOOK := setup book
+GROUPS_TEST := $(GROUPS_BOOK) test oracles data
 # One thread each: chapters and tests already run side by side.
 export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
 
-.PHONY: help book serve lab execute test lint site clean lock data studies bench
+.PHONY: help book serve lab execute test lint site clean lock data studies bench drift
 
 help:  ## say what each command does
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -51,35 +51,33 @@ studies: .venv/.test  ## run the simulations whose tables the book ships (an hou
 	for script in data/studies/build_*.py; do $(BIN)/python $$script || exit 1; done
 
 lock: .venv/.book  ## pin every dependency (UPGRADE=--upgrade: at its newest version)
-	$(BIN)/uv pip compile pyproject.toml $(GROUPS_TEST) --group lab --group peers --universal \
+	$(BIN)/uv pip compile pyproject.toml $(GROUPS_TEST:%=--group %) --group lab --group peers --universal \
 	  --python-version 3.11 --generate-hashes --no-header --no-annotate $(UPGRADE) \
 	  --quiet --output-file requirements.txt
+
+drift: .venv/.book  ## run the chapters with the newest packages instead of the locked ones
+	$(BIN)/python -m venv --clear _build/drift
+	$(BIN)/uv pip install --python _build/drift/bin/python --quiet --requirement pyproject.toml \
+	  $(GROUPS_BOOK:%=--group %) --editable .
+	_build/drift/bin/python -m pooledbook.chapters check --execute
 
 clean:  ## remove the environment and all that was built
 	rm -rf .venv _build .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# uv itself comes from the lock, by pip, with its hash checked; it then installs the rest, and the
-# lock's hashes are required of all of it, so that what is not in the lock cannot come in.
-.venv/.uv: requirements.txt
+.venv/.python:
 	python=$$(.ci/system python) && test -x $(BIN)/python || $$python -m venv .venv
-	sed -n '/^uv==/,/[^\\]$$/p' requirements.txt > .venv/uv.txt
-	$(BIN)/python -m pip install --quiet --require-hashes --requirement .venv/uv.txt
 	@touch $@
 
-define install
-	@echo "installing the locked environment (a minute or so)"
-	$(BIN)/uv pip install --python $(BIN)/python --requirement pyproject.toml $(1) \
-	  --constraint requirements.txt --require-hashes --compile-bytecode
-	$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps --no-build-isolation --editable .
+.venv/.book: .venv/.python requirements.txt pyproject.toml
+	.ci/install $(BIN)/python $(GROUPS_BOOK)
 	@touch $@
-endef
-
-.venv/.book: .venv/.uv pyproject.toml
-	$(call install,$(GROUPS_BOOK))
-.venv/.test: .venv/.uv pyproject.toml
-	$(call install,$(GROUPS_TEST))
-.venv/.bench: .venv/.uv pyproject.toml
-	$(call install,$(GROUPS_TEST) --group peers)
-.venv/.lab: .venv/.uv pyproject.toml
-	$(call install,$(GROUPS_BOOK) --group lab)
+.venv/.test: .venv/.python requirements.txt pyproject.toml
+	.ci/install $(BIN)/python $(GROUPS_TEST)
+	@touch $@
+.venv/.bench: .venv/.python requirements.txt pyproject.toml
+	.ci/install $(BIN)/python $(GROUPS_TEST) peers
+	@touch $@
+.venv/.lab: .venv/.python requirements.txt pyproject.toml
+	.ci/install $(BIN)/python $(GROUPS_BOOK) lab
+	@touch $@

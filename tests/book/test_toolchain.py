@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bs4 import BeautifulSoup
 
-TOP_FOLDERS = {".ci", "chapters", "data", "lib", "tests"}
+TOP_FOLDERS = {".binder", ".ci", ".devcontainer", ".github", "chapters", "data", "lib", "tests"}
 # In parts, since no file may name one, not even this.
 _DOTTED = (("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "org"), ("registry", "npmjs"))
 REGISTRIES = (*(".".join(parts) for parts in _DOTTED), "jsdelivr", "unpkg", "cdnjs")

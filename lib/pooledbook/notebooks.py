@@ -175,13 +175,14 @@ def bare_png(image: bytes) -> bytes:
     return b"".join(kept)
 
 
-def stamped(book: NotebookNode, digest: str) -> NotebookNode:
-    """Return `book` as it will be read back, with the seals that tell later what has changed."""
+def stamped(book: NotebookNode, digest: str, seconds: float) -> NotebookNode:
+    """Return `book` as it will be read back: seals that tell what has changed, and its run time."""
     book = nbformat.reads(nbformat.writes(book), as_version=4)
     book.metadata[STAMP] = {
         "digest": digest,
         "cells": _seal(body(book)),
         "outputs": outputs_seal(book),
+        "seconds": round(seconds),
     }
     return book
 

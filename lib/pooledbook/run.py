@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,7 @@ def run(book: Book, chapter: Chapter, at_cell: Callable[[int, int], None]) -> No
         return f"{chapter.name}: code cell {number} of {len(code)} ({where})\n    {first}\n"
 
     chapter.notebook.parent.mkdir(parents=True, exist_ok=True)
+    begun = time.monotonic()
     with tempfile.TemporaryDirectory() as profile:
         client = NotebookClient(
             notebook,
@@ -86,10 +88,11 @@ def run(book: Book, chapter: Chapter, at_cell: Callable[[int, int], None]) -> No
             raise BookError(place(current) + reason) from None
         except (CellControlSignal, DeadKernelError) as error:
             raise BookError(place(current) + f"{type(error).__name__}: {error}") from None
+    seconds = time.monotonic() - begun
     for index in code:
         _inspect(notebook.cells[index], place(index), book.root)
     normalise(notebook)
-    return stamped(notebook, book.digest(chapter))
+    return stamped(notebook, book.digest(chapter), seconds)
 
 
 def _environment(profile: str) -> dict[str, str]:

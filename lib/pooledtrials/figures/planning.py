@@ -40,22 +40,21 @@ def requirements(
     for (name, place), marker in zip((marks or {}).items(), MARKERS, strict=False):
         ax.plot(*place, color="black", marker=marker, linestyle="none", markersize=7)
         ax.annotate(
-            name, place, xytext=(7, 4), textcoords="offset points", fontsize=_SMALL,
+            name, place, xytext=(8, 3), textcoords="offset points", fontsize=_SMALL, va="center",
         )  # fmt: skip
     ax.set(xscale="log", yscale="log", xlabel="patients, both arms", ylabel="step (days in 30)")
     patients = [100, 200, 500, 1000, 2000, 5000, 10_000]
     shown = [n for n in patients if steps.index.min() <= n <= steps.index.max()]
     ax.set_xticks(shown, [f"{n:,}".replace(",", "\u202f") for n in shown])
-    low, high = float(steps.min().min()), float(steps.max().max())
-    days = [day for day in (0.5, 1, 2, 5, 10, 20, 30) if low <= day <= high]
-    ax.set_yticks(days, [f"{day:g}" for day in days])
-    ax.minorticks_off()
+    _plain_ticks(ax, steps)
     ax.legend(fontsize=_SMALL)
     return ax
 
 
 def by_interviews(strength: pd.DataFrame, ax: Axes, ylabel: str) -> Axes:
-    """Draw something against the number of follow-up interviews, a line per column.
+    """Draw something positive against the number of follow-up interviews, a line per column.
+
+    The vertical scale is logarithmic: twice as much is as high a step anywhere.
 
     Parameters
     ----------
@@ -71,8 +70,9 @@ def by_interviews(strength: pd.DataFrame, ax: Axes, ylabel: str) -> Axes:
             strength.index, strength[column], linestyle=style, color=colour, marker=marker,
             markersize=5, label=str(column),
         )  # fmt: skip
-    ax.set(xlabel="follow-up interviews of each patient", ylabel=ylabel, ylim=(0, None))
+    ax.set(xlabel="follow-up interviews of each patient", ylabel=ylabel, yscale="log")
     ax.set_xticks(strength.index.to_list())
+    _plain_ticks(ax, strength)
     ax.legend(fontsize=_SMALL)
     return ax
 
@@ -94,6 +94,7 @@ def costs(table: pd.DataFrame, ax: Axes, ylabel: str) -> Axes:
         ax.plot(table.index, line, linestyle=style, color=colour, marker="none", label=str(column))
         ax.plot(line.idxmin(), line.min(), color=colour, marker=marker, markersize=9)
     ax.set(xlabel="step (days in 30)", ylabel=ylabel, yscale="log")
+    _plain_ticks(ax, table)
     ax.legend(fontsize=_SMALL)
     return ax
 
@@ -127,3 +128,12 @@ def foreseen(
     ax.grid(axis="x", visible=False)
     ax.legend()
     return ax
+
+
+def _plain_ticks(ax: Axes, table: pd.DataFrame) -> None:
+    """Ticks at 1, 2, 5, 10, ... of a logarithmic vertical axis, written out."""
+    low, high = float(table.min().min()), float(table.max().max())
+    marks = [step * 10.0**power for power in range(-3, 7) for step in (1, 2, 5)]
+    shown = [mark for mark in marks if low <= mark <= high]
+    ax.set_yticks(shown, [f"{mark:g}" for mark in shown])
+    ax.minorticks_off()

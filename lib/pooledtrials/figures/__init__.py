@@ -1,5 +1,6 @@
 """Figures: functions that take a result and an axis, draw, and return the axis."""
 
+from pooledtrials.figures.agreement import agreed_digits
 from pooledtrials.figures.atlas import quantile_fan, rate_map
 from pooledtrials.figures.bounds import bounds
 from pooledtrials.figures.designs import answers, expected_strength, flow, timeline
@@ -27,6 +28,7 @@ __all__ = [
     "MARKERS",
     "WIDE",
     "against_strength",
+    "agreed_digits",
     "answers",
     "bounds",
     "by_interviews",

@@ -1,6 +1,7 @@
 """Run the study of two worlds: ``python data/studies/build_two_worlds.py`` (about an hour).
 
-500 synthetic pools in each world with each instrument, every estimator of the book on each. Writes
+500 synthetic pools in each world (motivation in long spells and in short ones) with each
+instrument, every estimator of the book on each. Writes
 ``two_worlds.parquet``, a row per pool and method, and ``two_worlds.yaml``, how it was made.
 """
 

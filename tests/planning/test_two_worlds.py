@@ -7,10 +7,21 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from pooledtrials import instruments, panels, pooling
 from pooledtrials.planning.studies import load_study, study_record, write_study
-from pooledtrials.planning.two_worlds import COLUMNS, METHODS, grade, replicate, two_worlds
+from pooledtrials.planning.two_worlds import (
+    COLUMNS,
+    METHODS,
+    SHORT_SPELLS,
+    WORLDS,
+    generate,
+    grade,
+    replicate,
+    told_apart,
+    two_worlds,
+)
 from pooledtrials.pooling import twin
 
 
@@ -19,7 +30,9 @@ def study() -> pd.DataFrame:
     return load_study("two_worlds")
 
 
-@pytest.mark.parametrize("place", [("works", "weak", 3), ("selection", "strong", 411)])
+@pytest.mark.parametrize(
+    "place", [("works", "weak", 3), ("selection", "strong", 411), (SHORT_SPELLS, "weak", 77)]
+)
 def test_the_study_is_what_the_code_makes(study, place):
     world, lever, nth = place
     seed = study_record("two_worlds")["first seed"] + nth
@@ -37,7 +50,7 @@ def test_the_study_is_whole(study):
     pools = study_record("two_worlds")["pools in each world with each instrument"]
     assert pools >= 500
     counts = study.groupby(["world", "instrument", "method"]).size()
-    assert len(counts) == 2 * 2 * len(METHODS)
+    assert len(counts) == len(WORLDS) * 2 * len(METHODS)
     assert (counts == pools).all()
 
 
@@ -82,6 +95,37 @@ def test_grades_by_hand():
     assert found["excludes_zero"] == 0.5
 
 
+def test_telling_apart_is_the_rank_sum():
+    g = np.random.default_rng(5)
+    rows = pd.DataFrame(
+        {
+            "world": ["works"] * 40 + ["selection"] * 30, "instrument": "weak", "method": "2SLS",
+            "estimate": np.concatenate([g.normal(-1, 1, 40), g.normal(0, 1, 30)]),
+        }
+    )  # fmt: skip
+    found = told_apart(rows).loc[("weak", "2SLS")]
+    rank_sum = stats.mannwhitneyu(rows["estimate"][40:], rows["estimate"][:40]).statistic
+    assert found["share"] == pytest.approx(rank_sum / 1200)
+    again = [
+        told_apart(rows.assign(estimate=np.concatenate([g.normal(-1, 1, 40), g.normal(0, 1, 30)])))
+        for _ in range(200)
+    ]
+    spread = np.std([one["share"].iloc[0] for one in again])
+    assert found["standard_error"] == pytest.approx(spread, rel=0.25)
+
+
+def test_short_spells_are_short_and_their_meetings_do_nothing():
+    pools = {world: generate(world, "weak", 9) for world in ("selection", SHORT_SPELLS)}
+    lasting = {}
+    for world, pool in pools.items():
+        hidden = pool.truth.complete.pivot(
+            index=["trial", "patient"], columns="wave", values="changing"
+        )
+        lasting[world] = hidden[2].corr(hidden[3])
+        assert pool.truth.average_effect["drug"] == 0
+    assert lasting["selection"] > 0.7 > 0.4 > lasting[SHORT_SPELLS]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -100,6 +144,12 @@ def test_other_bad_input():
         replicate("works", "weak", 1, area="drugs")
     with pytest.raises(ValueError, match="level is 95"):
         replicate("works", "weak", 1, level=95)
+    with pytest.raises(ValueError, match="is solved for 'drug' only"):
+        replicate(SHORT_SPELLS, "weak", 1, area="alcohol")
+    with pytest.raises(ValueError, match="other is 'works': give one of"):
+        told_apart(pd.DataFrame(), "works")
+    with pytest.raises(ValueError, match="no pool of world 'selection'"):
+        told_apart(pd.DataFrame({"world": ["works"]}))
     with pytest.raises(ValueError, match="seeds has 0 entries"):
         next(two_worlds([]))
     with pytest.raises(ValueError, match="replications has no column 'truth'"):

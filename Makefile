@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 GROUPS_BOOK := setup book
-GROUPS_TEST := $(GROUPS_BOOK) test oracles data
+GROUPS_TEST := $(GROUPS_BOOK) test oracles
 # One thread each: chapters and tests already run side by side.
 export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1

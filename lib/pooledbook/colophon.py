@@ -25,6 +25,8 @@ def run_times(book: Book) -> list[tuple[str, str, int]]:
     """List the page, title and seconds of every chapter that says how long it ran."""
     rows = []
     for chapter in book.chapters():
+        if not chapter.notebook.exists():
+            continue
         notebook = notebooks.read_notebook(chapter.notebook)
         seconds = notebook.metadata.get(notebooks.STAMP, {}).get("seconds")
         if seconds is not None:

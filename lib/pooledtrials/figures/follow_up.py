@@ -76,9 +76,12 @@ def tipping_point(result: TippingPoint, ax: Axes, xlabel: str, ylabel: str) -> A
     ax.fill_between(rows["delta"], rows["low"], rows["high"], color=COLOURS[0], alpha=0.2)
     ax.plot(rows["delta"], rows["estimate"], color=COLOURS[0], marker="none")
     ax.plot(0, result.estimate.coefficient, color=COLOURS[0], marker="o")
+    # above the line, away from the marks on the axis
+    rising = result.slope > 0
     ax.annotate(
         "as imputed", (0, result.estimate.coefficient), fontsize=_SMALL,
-        xytext=(6, -14 if result.slope > 0 else 6), textcoords="offset points",
+        xytext=(-6 if rising else 6, 6), ha="right" if rising else "left",
+        textcoords="offset points",
     )  # fmt: skip
     for change in result.changes.itertuples():
         ax.axvline(change.delta, color=COLOURS[1], linestyle="--", linewidth=1, marker="none")

@@ -26,6 +26,7 @@ from pooledtrials.instruments import (
 from pooledtrials.planning import Cell, make_design, run
 from pooledtrials.planning.compiled import available
 from pooledtrials.planning.operating import outcomes
+from pooledtrials.planning.panel import classical_statistics
 from pooledtrials.planning.samplers import cell_wishart, rows, wishart
 from pooledtrials.planning.settings import COVARIANCES, METHODS, Settings
 
@@ -240,13 +241,32 @@ def test_o_c8_worst_case_over_strength_by_simulation(rho, size):
     assert abs(worst_case_size(rho) - size) < 2e-3
 
 
-def test_o_c8_worst_case_over_endogeneity_by_simulation():
-    """O-C8: E[F] = 6.88 gives 10 % at worst, over rho; and the rule F > 104.7 gives 5 %."""
+@pytest.mark.parametrize(("mean_f", "size"), [(6.88, 0.10), (142.6, 0.05)])
+def test_o_c8_worst_case_over_endogeneity_by_simulation(mean_f, size):
+    """O-C8: the worst size of the t-test over endogeneity, at a given mean F."""
     design = make_design(np.tile([0.0, 1.0], 1000))
     reps = 200_000
-    cells = [Cell(design.strength(5.88), 0.0, rho) for rho in (0.5, 0.9, 0.99, 0.9999)]
+    cells = [Cell(design.strength(mean_f - 1), 0.0, rho) for rho in (0.5, 0.9, 0.99, 0.9999)]
     rejected = 1 - run(design, cells, reps, methods=("2SLS",), seed=5).mean("covers: 2SLS")
-    assert abs(rejected.max() - 0.10) < 4.5 * math.sqrt(0.09 / reps) + 2e-3
+    assert abs(rejected.max() - size) < 4.5 * math.sqrt(size * (1 - size) / reps) + 2e-3
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_o_c8_the_rule_of_104_7_by_simulation(engine):
+    """O-C8: F > 104.7 and |t| > 1.96 has size 5 % at worst, over strength; t alone has more."""
+    design = make_design(np.tile([0.0, 1.0], 1000))
+    reps, generator = 200_000, np.random.default_rng(12)
+    rule, t_alone = [], []
+    for mean in np.arange(6.0, 16.0):
+        cell = Cell(design.strength(mean**2), 0.0, 0.9999)
+        draws = wishart(design, cell, reps, generator, ("classical",), engine)
+        found = classical_statistics(draws, design, np.zeros(1), engine)
+        tsls_t = np.abs(found.error[1] / found.standard_error[1]) > 1.96
+        rule.append(float(np.mean(tsls_t & (found.first_stage_f > 104.7))))
+        t_alone.append(float(np.mean(tsls_t)))
+    error = math.sqrt(0.05 * 0.95 / reps)
+    assert abs(max(rule) - 0.05) < 4.5 * error + 2e-3
+    assert max(t_alone) > 0.05 + 4.5 * error
 
 
 @pytest.mark.parametrize("engine", ENGINES)

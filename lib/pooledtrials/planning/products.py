@@ -15,6 +15,7 @@ Array = npt.NDArray[np.float64]
 
 _PIECE: Final = 2**13
 _WHOLE: Final = 2**18
+_NARROW: Final = 64  # columns of a piece, below which four smaller tables are faster than one
 
 
 def product(left: Array, right: Array) -> Array:
@@ -35,3 +36,20 @@ def product(left: Array, right: Array) -> Array:
 def cross_products(left: Array, right: Array) -> Array:
     """(reps, a, b) sums over the last axis of products of (reps, a, n) and (reps, b, n)."""
     return np.asarray(np.einsum("ran,rbn->rab", left, right))
+
+
+def gram(left: Array) -> Array:
+    """``left @ left.T`` of (rows, inner)."""
+    rows, inner = left.shape
+    out = np.zeros((rows, rows))
+    deep = _WHOLE // rows**2
+    if deep < _NARROW:
+        above, below = slice(rows // 2), slice(rows // 2, rows)
+        out[above, above], out[below, below] = gram(left[above]), gram(left[below])
+        out[below, above] = product(left[below], left[above].T)
+        out[above, below] = out[below, above].T
+        return out
+    for i in range(0, inner, deep):
+        piece = left[:, i : i + deep]
+        out += piece @ piece.T
+    return out

@@ -20,6 +20,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from pooledtrials.arguments import Codes, Matrix
+from pooledtrials.planning.products import gram
 from pooledtrials.planning.registry.rows import Rows
 
 _PATIENTS = 8192  # at a time, so that what belongs to them stays in a processor's cache
@@ -188,8 +189,8 @@ def _add(sums: CrossProducts, rows: Rows, shape: Shape, patients: slice) -> None
             (centred, sums.first_within, sums.second_within),
         ):
             chosen = table if here.size == trials.size else table.take(here, axis=1)
-            first[trial] += chosen @ np.ones(here.size)
-            second[trial] += chosen @ chosen.T
+            first[trial] += chosen.sum(axis=1)
+            second[trial] += gram(chosen)
 
 
 def _entries(values: Matrix, cells: Codes, starts: Codes, shape: Shape) -> Matrix:
@@ -197,10 +198,23 @@ def _entries(values: Matrix, cells: Codes, starts: Codes, shape: Shape) -> Matri
     n, waves, columns = starts.size, shape.waves, shape.columns
     entries = np.empty((shape.plain.count, n))
     by_wave = entries[: waves * (1 + columns)].reshape(waves, 1 + columns, n)
-    person = np.repeat(np.arange(n), np.diff(starts, append=cells.size))
-    place = cells * n + person
+    if waves == 1:
+        by_wave[0, 0] = np.diff(starts, append=cells.size)
+        np.add.reduceat(values, starts, axis=1, out=by_wave[0, 1:])
+    else:
+        _add_by_wave(by_wave, values, cells, starts)
+    squares = entries[waves * (1 + columns) :]
+    for row, left, right in zip(squares, *np.triu_indices(columns), strict=True):
+        np.add.reduceat(values[left] * values[right], starts, out=row)
+    return entries
+
+
+def _add_by_wave(by_wave: Matrix, values: Matrix, cells: Codes, starts: Codes) -> None:
+    """Fill in each patient's interviews and values at each of several waves."""
+    waves, _, n = by_wave.shape
+    place = cells * n + np.repeat(np.arange(n), np.diff(starts, append=cells.size))
     held = np.bincount(place, minlength=waves * n).reshape(waves, n)
-    if waves > 1 and held.max() > 1:
+    if held.max() > 1:
         raise ValueError(
             f"waves: {(held > 1).any(axis=0).sum()} patients have two or more rows at one wave:"
             " keep one row for each patient and wave"
@@ -208,10 +222,6 @@ def _entries(values: Matrix, cells: Codes, starts: Codes, shape: Shape) -> Matri
     by_wave[:, 0] = held
     for j, column in enumerate(values):
         by_wave[:, 1 + j] = np.bincount(place, column, minlength=waves * n).reshape(waves, n)
-    squares = entries[waves * (1 + columns) :]
-    for row, left, right in zip(squares, *np.triu_indices(columns), strict=True):
-        np.add.reduceat(values[left] * values[right], starts, out=row)
-    return entries
 
 
 def _centred(entries: Matrix, shape: Shape) -> Matrix:

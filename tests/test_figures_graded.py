@@ -47,6 +47,17 @@ def test_a_row_for_each_world_under_each_instrument(table):
     plt.close(fig)
 
 
+def test_a_world_has_one_colour(table):
+    fig, ax = plt.subplots()
+    worlds = pd.concat([table, table.query("world == 'works'").assign(world="third")])
+    figures.graded(worlds, "2SLS", ax, "")
+    bars = [line.get_color() for line in ax.lines if line.get_linewidth() == 6]
+    assert len(bars) == 6
+    assert bars[:3] == bars[3:]
+    assert len(set(bars)) == 3
+    plt.close(fig)
+
+
 def test_an_unknown_method_is_refused(table):
     _, ax = plt.subplots()
     with pytest.raises(ValueError, match="method is 'LIML': give one of 2SLS"):

@@ -22,7 +22,7 @@ def graded(
     """Draw the estimates of one method, a row for each world under each instrument.
 
     A bar joins the quartiles, a thin line the 5th and 95th percentiles, a stroke marks the median
-    and a diamond the truth. What goes on beyond the axis ends in an arrow.
+    and a diamond the truth. A world has one colour. What goes on beyond the axis ends in an arrow.
 
     Parameters
     ----------
@@ -49,10 +49,11 @@ def graded(
         raise ValueError(f"method is {method!r}: give one of {known}")
     groups = list(rows.groupby(["instrument", "world"], sort=False))
     low, high = limits or (-np.inf, np.inf)
+    worlds = list(dict.fromkeys(rows["world"]))
     names = []
     for row, ((instrument, world), group) in enumerate(groups):
         place = len(groups) - 1 - row
-        colour = COLOURS[row % 2]
+        colour = COLOURS[worlds.index(world) % len(COLOURS)]
         estimates = group["estimate"].to_numpy(dtype=float)
         ends = np.quantile(estimates, [*_WIDE, *_NARROW, 0.5])
         interval_line(ax, (ends[0], ends[1]), place, limits, color=colour, linewidth=1.2)

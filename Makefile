@@ -20,6 +20,10 @@ book: .venv/.book  ## bring stale chapters up to date, build the site, say where
 site: .venv/.book  ## build the site from the notebooks as they are
 	$(BIN)/python -m pooledbook.site
 
+student: .venv/.book  ## make the student edition: no solutions, exercise notebooks (WITHOUT=chapter leaves one out)
+	$(BIN)/python -m pooledbook.chapters execute
+	$(BIN)/python -m pooledbook.student $(WITHOUT:%=--without %)
+
 serve: book  ## build the site and serve it on this machine
 	$(BIN)/python -m http.server --directory _build/html 8000
 

@@ -9,6 +9,7 @@ from pooledtrials.figures.first_stages import by_month, response_weights, wedge
 from pooledtrials.figures.follow_up import follow_up_patterns, tipping_point
 from pooledtrials.figures.forest import forest
 from pooledtrials.figures.graded import graded
+from pooledtrials.figures.growth import growth, narrowing
 from pooledtrials.figures.heterogeneity import tau_profile
 from pooledtrials.figures.ladder import ladder
 from pooledtrials.figures.planning import by_interviews, costs, foreseen, requirements
@@ -44,10 +45,12 @@ __all__ = [
     "foreseen",
     "forest",
     "graded",
+    "growth",
     "intervals",
     "ladder",
     "means",
     "moments",
+    "narrowing",
     "p_values",
     "quantile_fan",
     "rate_map",

@@ -8,7 +8,7 @@ GROUPS_TEST := $(GROUPS_BOOK) test oracles
 export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
 
-.PHONY: help book serve lab execute test lint site clean lock data studies bench drift
+.PHONY: help book serve student class lab execute test lint site clean lock data studies bench drift
 
 help:  ## say what each command does
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -20,9 +20,14 @@ book: .venv/.book  ## bring stale chapters up to date, build the site, say where
 site: .venv/.book  ## build the site from the notebooks as they are
 	$(BIN)/python -m pooledbook.site
 
-student: .venv/.book  ## make the student edition: no solutions, exercise notebooks (WITHOUT=chapter leaves one out)
+student: .venv/.book  ## make the student edition: no solutions, exercise notebooks (WITHOUT=a_chapter)
 	$(BIN)/python -m pooledbook.chapters execute
 	$(BIN)/python -m pooledbook.student $(WITHOUT:%=--without %)
+
+STUDENTS := 24
+SEED := 1
+class: .venv/.book  ## print the class experiment: a sheet a student, and the key (STUDENTS=24 SEED=1)
+	$(BIN)/python -m pooledbook.handout --students $(STUDENTS) --seed $(SEED)
 
 serve: book  ## build the site and serve it on this machine
 	$(BIN)/python -m http.server --directory _build/html 8000

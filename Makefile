@@ -8,7 +8,7 @@ GROUPS_TEST := $(GROUPS_BOOK) test oracles
 export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
 
-.PHONY: help book serve student class lab execute test lint site clean lock data studies bench drift
+.PHONY: help book pdf serve student class lab execute test lint site clean lock data studies bench drift
 
 help:  ## say what each command does
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -19,6 +19,10 @@ book: .venv/.book  ## bring stale chapters up to date, build the site, say where
 
 site: .venv/.book  ## build the site from the notebooks as they are
 	$(BIN)/python -m pooledbook.site
+
+pdf: .venv/.book  ## set the whole book as one PDF (installs XeTeX, about 500 MB, if it is missing)
+	@.ci/system pdf
+	$(BIN)/python -m pooledbook.pdf
 
 student: .venv/.book  ## make the student edition: no solutions, exercise notebooks (WITHOUT=a_chapter)
 	$(BIN)/python -m pooledbook.chapters execute

@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from docutils import nodes
+from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
@@ -64,14 +65,15 @@ class RunTimes(SphinxDirective):
         book = Book.around(Path(self.env.app.confdir))
         rows = []
         for page, title, seconds in run_times(book):
+            if page not in self.env.found_docs:
+                continue
             self.env.note_dependency(str(book.root / f"{page}.ipynb"))
-            link = nodes.reference("", title, refuri=self._address(page), internal=True)
+            link = addnodes.pending_xref(
+                "", nodes.inline("", title), refdomain="std", reftype="doc", refexplicit=True,
+                refwarn=True, reftarget=f"/{page}",
+            )  # fmt: skip
             rows.append((link, nodes.Text(f"{seconds} s")))
         return [table(("chapter", "run time"), rows)]
-
-    def _address(self, page: str) -> str:
-        here = self.env.docname
-        return str(self.env.app.builder.get_relative_uri(here, page))
 
 
 class Versions(SphinxDirective):

@@ -36,7 +36,17 @@ def build(root: Path) -> Path:
         # Sphinx sees changed pages, but not a page that has left the contents, a changed style
         # sheet, or our own code.
         _forget(made, "html", ".doctrees")
-    command = [sys.executable, "-c", BUILD, "build", "-W", "-n", "--keep-going", "-q", str(root)]
+    write(root, "html")
+    seal.write_text(machinery, "utf8")
+    return made / "html" / "index.html"
+
+
+def write(root: Path, builder: str) -> None:
+    """Let Jupyter Book write the book at `root` into ``_build``, every warning an error."""
+    command = [
+        sys.executable, "-c", BUILD, "build", "--builder", builder, "-W", "-n", "--keep-going",
+        "-q", str(root),
+    ]  # fmt: skip
     with tempfile.TemporaryFile("w+", encoding="utf8") as log:
         # A file, not a pipe: a helper that outlived the build would keep a pipe open for ever.
         outcome = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False)
@@ -44,15 +54,13 @@ def build(root: Path) -> Path:
         story = log.read()
     if outcome.returncode:
         # Sphinx would not repeat a warning about a page it has read: the next build would pass.
-        _forget(made, ".doctrees")
-        raise BookError(f"the site was not built:\n{story}")
-    seal.write_text(machinery, "utf8")
-    return made / "html" / "index.html"
+        _forget(root / "_build", ".doctrees")
+        raise BookError(f"the book was not built ({builder}):\n{story}")
 
 
 def _machinery(root: Path) -> str:
     seal = hashlib.sha256()
-    code = sorted((root / "lib" / "pooledbook").glob("*.py"))
+    code = sorted((root / "lib" / "pooledbook").rglob("*.py"))
     static = sorted(path for path in (root / "chapters" / "_static").rglob("*") if path.is_file())
     for path in (
         root / "_config.yml",

@@ -23,14 +23,14 @@ def ax() -> Iterator[Axes]:
 
 def test_a_map_writes_each_rate_in_its_field(ax):
     rates = pd.DataFrame([[5.0, 4.6], [61.2, 100.0], [9.0, 5.1]], index=[0, 0.5, 0.95],
-                         columns=["1", "10"])  # fmt: skip
+                         columns=[1.0, 10.0])  # fmt: skip
     assert figures.rate_map(rates, ax, "mean F", "endogeneity") is ax
     written = {(t.get_position()[0], t.get_position()[1]): t for t in ax.texts}
     assert written[0.5, 1.5].get_text() == "61"
     assert written[1.5, 1.5].get_text() == "100"
     assert written[1.5, 0.5].get_text() == "5"
     assert [label.get_text() for label in ax.get_xticklabels()] == ["1", "10"]
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["0.0", "0.5", "0.95"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["0", "0.5", "0.95"]
 
 
 def test_writing_on_a_map_stands_out_from_its_field(ax):
@@ -54,7 +54,7 @@ def test_writing_on_a_map_stands_out_from_its_field(ax):
 def test_a_fan_is_bands_around_the_median(ax):
     quantiles = pd.DataFrame(
         [[-2.0, -1, 0.4, 1, 3], [-1.0, -0.5, 0, 0.5, 1]],
-        index=["1", "10"], columns=[0.05, 0.25, 0.5, 0.75, 0.95],
+        index=[1.0, 10.0], columns=[0.05, 0.25, 0.5, 0.75, 0.95],
     )  # fmt: skip
     assert figures.quantile_fan(quantiles, ax, "mean F", "estimate", (-1.5, 1.5)) is ax
     assert len(ax.collections) == 2

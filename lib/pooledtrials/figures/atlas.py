@@ -19,7 +19,7 @@ def rate_map(rates: pd.DataFrame, ax: Axes, xlabel: str, ylabel: str, most: floa
     Parameters
     ----------
     rates
-        In percent. The index goes upwards and the columns to the right; both name the fields.
+        In percent. The index goes upwards and the columns to the right; both are numbers.
     ax
         The axis to draw on.
     xlabel, ylabel
@@ -36,8 +36,8 @@ def rate_map(rates: pd.DataFrame, ax: Axes, xlabel: str, ylabel: str, most: floa
             color="white" if value > _DARK * most else "black",
         )  # fmt: skip
     rows, columns = values.shape
-    ax.set_xticks(np.arange(columns) + 0.5, [str(name) for name in rates.columns])
-    ax.set_yticks(np.arange(rows) + 0.5, [str(name) for name in rates.index])
+    ax.set_xticks(np.arange(columns) + 0.5, _labels(rates.columns))
+    ax.set_yticks(np.arange(rows) + 0.5, _labels(rates.index))
     ax.set(xlabel=xlabel, ylabel=ylabel)
     ax.grid(visible=False)
     ax.tick_params(length=0, labelsize=_SMALL + 0.5)
@@ -88,7 +88,11 @@ def quantile_fan(
         )  # fmt: skip
     ax.plot(places, values[:, count // 2], color="black", marker="o", markersize=4)
     ax.axhline(reference, color="black", linewidth=0.8, linestyle="--", marker="none")
-    ax.set_xticks(places, [str(name) for name in quantiles.index])
+    ax.set_xticks(places, _labels(quantiles.index))
     ax.tick_params(axis="x", labelsize=_SMALL)
     ax.set(xlabel=xlabel, ylabel=ylabel, ylim=limits)
     return ax
+
+
+def _labels(index: pd.Index[float]) -> list[str]:
+    return [f"{value:g}" for value in index]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -12,11 +13,13 @@ import nbformat
 import pytest
 import yaml
 from bs4 import BeautifulSoup
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Response
 
 ROOT = Path(__file__).parents[2]
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 SERIOUS = {"serious", "critical"}
+HEAVIEST = 1_100_000
+"""Bytes of a page with all that it loads, texts compressed as servers send them."""
 OPEN_ALL = """() => {
     const still = document.createElement('style');
     still.textContent = '* { transition: none !important; animation: none !important }';
@@ -141,6 +144,24 @@ def test_figures_and_mathematics_are_shown(page: Page, address: str, name: str) 
     assert page.locator(".katex-error").count() == 0
     if "$" in source(name):
         assert page.locator("span.katex").count() > 0
+
+
+@pytest.mark.parametrize("mode", ["light"], indirect=True)
+@pytest.mark.parametrize("name", PAGES)
+def test_page_is_light(page: Page, address: str, name: str) -> None:
+    sent: dict[str, int] = {}
+
+    def weigh(response: Response) -> None:
+        body = response.body()
+        text = response.url.split("?")[0].endswith((".html", ".css", ".js", ".svg"))
+        sent[response.url] = len(gzip.compress(body)) if text else len(body)
+
+    page.on("response", weigh)
+    page.goto(f"{address}/{name}.html", wait_until="networkidle")
+    page.evaluate("window.scrollTo(0, document.documentElement.scrollHeight)")
+    page.wait_for_timeout(200)
+    assert len(sent) > 10
+    assert sum(sent.values()) <= HEAVIEST, sorted(sent.items(), key=lambda item: -item[1])[:5]
 
 
 @pytest.mark.parametrize("mode", ["light"], indirect=True)

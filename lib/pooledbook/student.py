@@ -28,8 +28,8 @@ from pooledbook.tree import Book, BookError, Chapter
 from pooledbook.worksheets import Chapter as Source
 from pooledbook.worksheets import checks, kept_in, worksheet
 
-TEACHERS: Final = ("chapters/back/for_teachers",)
-"""Pages that the student edition leaves out."""
+LEFT_OUT: Final = ("chapters/back/for_teachers", "chapters/back/about_this_book")
+"""Pages for teachers, or with a way to the whole book."""
 _NOT_COPIED: Final = {"tests", "_build", "README.md", "CONTRIBUTING.md", "CHANGELOG.md"}
 _NEVER: Final = shutil.ignore_patterns(
     "__pycache__", "*.egg-info", ".ipynb_checkpoints", "private", "*.pyc"
@@ -48,7 +48,7 @@ an answer is a judgement you find questions to ask yourself instead.
 """
 
 
-def make(book: Book, to: Path, withheld: Sequence[str] = TEACHERS) -> Book:
+def make(book: Book, to: Path, withheld: Sequence[str] = LEFT_OUT) -> Book:
     """Write the student edition's sources and exercise notebooks into the folder `to`.
 
     `withheld` are pages, as the contents name them, that are left out together with all links to
@@ -215,7 +215,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         book = Book.around(Path())
         held = [f"chapters/{c.name}" for c in book.select(wish.without)] if wish.without else []
-        withheld = (*TEACHERS, *held)
+        withheld = (*LEFT_OUT, *held)
         with site.alone(book.root):
             student = make(book, book.root / "_build" / "student", withheld)
             write_settings(book, student, withheld)

@@ -25,7 +25,7 @@ from pooledbook.tree import Book, BookError, Chapter
 
 ROOT = Path(__file__).parents[2]
 BOOK = Book(ROOT)
-TAUGHT = [c for c in BOOK.chapters() if f"chapters/{c.name}" not in student.TEACHERS]
+TAUGHT = [c for c in BOOK.chapters() if f"chapters/{c.name}" not in student.LEFT_OUT]
 QUICK = ["pooling/six_trials", "instruments/two_stage_least_squares"]
 """Chapters whose exercise notebooks run in a few seconds."""
 
@@ -34,7 +34,7 @@ QUICK = ["pooling/six_trials", "instruments/two_stage_least_squares"]
 def edition(tmp_path_factory: pytest.TempPathFactory) -> Book:
     """Make the sources and exercise notebooks, without the site."""
     made = student.make(BOOK, tmp_path_factory.mktemp("student") / "book")
-    student.write_settings(BOOK, made, student.TEACHERS)
+    student.write_settings(BOOK, made, student.LEFT_OUT)
     return made
 
 
@@ -156,7 +156,7 @@ class TestNothingLeaks:
         assert "launch_buttons" not in settings
         assert "repository" not in settings
         contents = (edition.root / "_toc.yml").read_text("utf8")
-        for page in student.TEACHERS:
+        for page in student.LEFT_OUT:
             assert page not in contents
             for name, text in written(edition).items():
                 assert page.rsplit("/", 1)[-1] not in text, name

@@ -146,9 +146,14 @@ def _part(block: Span, known: Survey, shape: Shape) -> _Part | None:
     n, column = rows.starts.size, frame[known.roles.patients]
     edges = frame
     if n > 1:
-        edges = pl.concat([frame[: int(rows.starts[1])], frame[int(rows.starts[-1]) :]])
+        edges = _copied(pl.concat([frame[: int(rows.starts[1])], frame[int(rows.starts[-1]) :]]))
     sums = cross_products(rows, shape, 1, max(n - 1, 1))
     return _Part(block, sums, edges, column[0], column[-1])
+
+
+def _copied(few: pl.DataFrame) -> pl.DataFrame:
+    """The same rows without the block they are a view of, which would stay in memory with them."""
+    return pl.DataFrame(few.to_dict(as_series=False), schema=few.schema)
 
 
 def _joined(parts: list[_Part], known: Survey, shape: Shape) -> CrossProducts:

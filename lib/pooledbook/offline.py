@@ -23,12 +23,6 @@ REPAIRS = (
     (re.compile(r'(<div class="citation"[^>]*) role="doc-biblioentry"'), r'\1 role="listitem"'),
 )
 
-SEARCH = re.compile(
-    r'<script src="[^"]*(?:searchtools|language_data|searchindex)\.js[^"]*"></script>\n?'
-)
-"""What the theme loads on every page, an index of all words of the book among it. The search box
-leads to the search page, and only that needs them."""
-
 
 def node_of_the_wheel() -> str:
     """Return the path of the node that pip installed; one on the PATH may be absent or old."""
@@ -53,8 +47,6 @@ def repair_pages(app: Sphinx, error: Exception | None) -> None:
     if error is None and app.builder.format == "html":
         for page in Path(app.outdir).rglob("*.html"):
             before = after = page.read_text("utf8")
-            if page.name != "search.html":
-                after = SEARCH.sub("", after)
             for pattern, replacement in REPAIRS:
                 after = pattern.sub(replacement, after)
             if after != before:

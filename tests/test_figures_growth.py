@@ -31,24 +31,22 @@ def test_growth_draws_each_column(ax):
     assert len(styles) == 2
 
 
+TABLE = pd.DataFrame(
+    {"ols": [1.0, 1.5], "ols_se": [0.4, 0.04], "iv": [2.0, 2.5], "iv_se": [0.3, 0.03]}, [10, 1000]
+)
+
+
 def test_narrowing_draws_intervals_beside_each_other(ax):
-    estimates = pd.DataFrame(
-        {
-            "method": ["a", "b", "a", "b"],
-            "size": [10, 10, 1000, 1000],
-            "estimate": [1.0, 2.0, 1.5, 2.5],
-            "se": [0.4, 0.3, 0.04, 0.03],
-        }
-    )
-    assert figures.narrowing(estimates, ax, "rows", "effect", truth=0.0) is ax
-    assert [box.get_label() for box in ax.containers] == ["a", "b"]
-    for box, (_, rows) in zip(ax.containers, estimates.groupby("method"), strict=True):
+    methods = {"least squares": "ols", "2SLS": "iv"}
+    assert figures.narrowing(TABLE, methods, ax, "rows", "effect", truth=0.0) is ax
+    assert [box.get_label() for box in ax.containers] == list(methods)
+    for box, column in zip(ax.containers, methods.values(), strict=True):
         points, _, (bars,) = box
-        assert_allclose(points.get_ydata(orig=False), rows["estimate"])
+        assert_allclose(points.get_ydata(), TABLE[column])
         ends = np.array([segment[:, 1] for segment in bars.get_segments()])
-        assert_allclose(ends[:, 1] - ends[:, 0], 2 * 1.96 * rows["se"])
-        assert_allclose(points.get_xdata(orig=False), rows["size"], rtol=0.1)
-    first, second = (box[0].get_xdata(orig=False) for box in ax.containers)
+        assert_allclose(ends[:, 1] - ends[:, 0], 2 * 1.96 * TABLE[f"{column}_se"])
+        assert_allclose(points.get_xdata(), TABLE.index, rtol=0.1)
+    first, second = (box[0].get_xdata() for box in ax.containers)
     assert (first < second).all()
     assert ax.get_xscale() == "log"
     dashed = [line for line in ax.get_lines() if line.get_linestyle() == "--"]
@@ -56,6 +54,5 @@ def test_narrowing_draws_intervals_beside_each_other(ax):
 
 
 def test_narrowing_without_a_truth(ax):
-    estimates = pd.DataFrame({"method": ["a"], "size": [10], "estimate": [1.0], "se": [0.4]})
-    figures.narrowing(estimates, ax, "rows", "effect")
+    figures.narrowing(TABLE, {"2SLS": "iv"}, ax, "rows", "effect")
     assert not [line for line in ax.get_lines() if line.get_linestyle() == "--"]

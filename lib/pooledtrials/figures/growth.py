@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -37,14 +39,22 @@ def growth(table: pd.DataFrame, ax: Axes, xlabel: str, ylabel: str) -> Axes:
 
 
 def narrowing(
-    estimates: pd.DataFrame, ax: Axes, xlabel: str, ylabel: str, truth: float | None = None
+    table: pd.DataFrame,
+    methods: Mapping[str, str],
+    ax: Axes,
+    xlabel: str,
+    ylabel: str,
+    truth: float | None = None,
 ) -> Axes:
     """Draw how intervals at 95 % narrow as data grow, and around what.
 
     Parameters
     ----------
-    estimates
-        Columns ``method``, ``size``, ``estimate`` and ``se``.
+    table
+        Indexed by size. Estimates have a column each, and standard errors one whose name ends in
+        ``_se`` besides.
+    methods
+        Column of the estimates of each method, by the name to show.
     ax
         The axis to draw on.
     xlabel, ylabel
@@ -52,13 +62,12 @@ def narrowing(
     truth
         Drawn as a dashed line.
     """
-    methods = list(dict.fromkeys(estimates["method"]))
-    for i, method in enumerate(methods):
-        rows = estimates[estimates["method"] == method]
+    sizes = table.index.to_numpy(dtype=float)
+    for i, (method, column) in enumerate(methods.items()):
         ax.errorbar(
-            rows["size"] * _APART ** (2 * i - len(methods) + 1), rows["estimate"],
-            yerr=1.96 * rows["se"], color=COLOURS[i % 6], marker=MARKERS[i % 6], markersize=5,
-            linestyle="none", capsize=3, label=str(method),
+            sizes * _APART ** (2 * i - len(methods) + 1), table[column].to_numpy(),
+            yerr=1.96 * table[f"{column}_se"].to_numpy(), color=COLOURS[i % 6],
+            marker=MARKERS[i % 6], markersize=5, linestyle="none", capsize=3, label=method,
         )  # fmt: skip
     if truth is not None:
         ax.axhline(truth, color="black", linestyle="--", linewidth=0.8, marker="none", zorder=0)

@@ -1,7 +1,8 @@
 """The calculator of the planning chapter: sliders, a curve of power, and words that say it.
 
-What is written here stands by itself, on paper and without JavaScript; ``_static/planner.js`` makes
-the sliders move it. Both compute the same: `tests/planning/test_planner_js.py` holds them to it.
+What is written here stands by itself without JavaScript; ``_static/planner.js`` makes the sliders
+move it. Both compute the same: `tests/planning/test_planner_js.py` holds them to it. On paper there
+is a picture of the same curve.
 """
 
 from __future__ import annotations
@@ -9,7 +10,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from html import escape
+from io import BytesIO
 from typing import Any, Final
+
+from matplotlib.figure import Figure
 
 from pooledtrials.planning import PlannedTrial, patients_needed
 from pooledtrials.planning.limit_experiment import limit_experiment, normal_quantile
@@ -92,6 +96,18 @@ class Planner:
 <script src="../../_static/planner.js" defer></script>
 """
 
+    def _repr_png_(self) -> bytes:
+        figure = Figure(figsize=(6.4, 3.2), layout="constrained")
+        ax = figure.subplots()
+        counts, powers = zip(*_curve(self.plan, self.effect), strict=True)
+        ax.plot(counts, [100 * power for power in powers], marker="none")
+        ax.plot(self.plan.patients, 100 * _power(self.plan, self.effect), marker="o", mfc="white")
+        ax.axhline(80, linestyle="--", color="grey", marker="none")
+        ax.set(xlabel="patients, both arms", ylabel="power (%)", xlim=(0, MOST), ylim=(0, 100))
+        picture = BytesIO()
+        figure.savefig(picture, format="png")
+        return picture.getvalue()
+
 
 def plan_of(plan: PlannedTrial, effect: float) -> dict[str, Any]:
     """What the script has to know of a plan."""
@@ -114,9 +130,7 @@ def plan_of(plan: PlannedTrial, effect: float) -> dict[str, Any]:
 
 def curve(plan: PlannedTrial, effect: float) -> str:
     """Return power against the number of patients as a path."""
-    counts = [MOST * i // DOTS for i in range(1, DOTS + 1)]
-    powers = [_power(replace(plan, patients=n), effect) for n in counts]
-    points = zip(counts, powers, strict=True)
+    points = _curve(plan, effect)
     return "M" + "L".join(f"{_across(n):.1f},{_down(power):.1f}" for n, power in points)
 
 
@@ -131,6 +145,11 @@ def sentence(plan: PlannedTrial, effect: float) -> str:
         f" {100 * _power(plan, effect):.0f} %;"
         f" 80 % takes {'more than a million' if needed > MILLION else _whole(needed)} patients."
     )
+
+
+def _curve(plan: PlannedTrial, effect: float) -> list[tuple[int, float]]:
+    counts = [MOST * i // DOTS for i in range(1, DOTS + 1)]
+    return [(n, _power(replace(plan, patients=n), effect)) for n in counts]
 
 
 def _power(plan: PlannedTrial, effect: float) -> float:

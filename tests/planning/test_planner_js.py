@@ -8,11 +8,14 @@ import math
 import re
 import subprocess
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from PIL import Image
 from scipy import stats
 
 from pooledbook import planner
@@ -90,6 +93,17 @@ def test_markup_says_everything_without_a_script():
         assert f'<output for="planner-{name}"' in html
     assert "<form hidden>" in html
     assert "http" not in html
+
+
+def test_on_paper_there_is_a_picture():
+    picture = planner.Planner(*PLANS[0])._repr_png_()
+    image = Image.open(BytesIO(picture))
+    assert image.format == "PNG"
+    assert image.width > 500
+    dark = np.asarray(image.convert("L")) < 200
+    assert dark.mean() > 0.01
+    other = planner.Planner(*PLANS[1])._repr_png_()
+    assert other != picture
 
 
 def test_script_is_small_and_idle_elsewhere():

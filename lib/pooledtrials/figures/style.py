@@ -9,6 +9,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 """The Okabe-Ito palette, told apart by readers who do not see all colours."""
 
 MARKERS = ("o", "s", "^", "D", "v", "P")
+"""A marker for each colour, so that a figure can be read without colours."""
 WIDE = (7.0, 3.2)
 """Width and height in inches of a figure as wide as the text."""
 

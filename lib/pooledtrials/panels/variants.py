@@ -25,6 +25,7 @@ from typing import Final
 from pooledtrials.arguments import choice
 
 VARIANTS: Final = ("CR0", "linearmodels", "CR1", "CR1S", "pyfixest")
+"""Names of the small-sample factors of a clustered covariance, by what programs multiply with."""
 
 
 def factor(variant: str, nobs: int, columns: int, clusters: int, intercept: bool) -> float:

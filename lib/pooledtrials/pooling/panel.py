@@ -102,6 +102,7 @@ SCHEMA = pa.DataFrameSchema(
     unique=list(KEYS),
     strict=False,
 )
+"""The columns that every panel has, their types, ranges and mutual consistency."""
 
 
 def check_panel(panel: pd.DataFrame, name: str) -> pd.DataFrame:

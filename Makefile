@@ -13,9 +13,13 @@ export OMP_NUM_THREADS := 1
 help:  ## say what each command does
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-book: .venv/.book  ## bring stale chapters up to date, build the site, say where it is
+book: .venv/.book  ## bring stale chapters up to date, build the site (POOL=your.yaml: pages of your own trials)
+ifdef POOL
+	@$(BIN)/python -m pooledbook.own "$(POOL)"
+else
 	$(BIN)/python -m pooledbook.chapters execute
 	@$(MAKE) --no-print-directory site
+endif
 
 site: .venv/.book  ## build the site from the notebooks as they are
 	$(BIN)/python -m pooledbook.site

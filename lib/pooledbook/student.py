@@ -13,7 +13,7 @@ import json
 import re
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence, Set
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -35,6 +35,9 @@ _NEVER: Final = shutil.ignore_patterns(
     "__pycache__", "*.egg-info", ".ipynb_checkpoints", "private", "*.pyc"
 )
 _LINK: Final = r"\[(?P<words>[^\]]+)\]\((?P<to>[^)#\s]+)(?:#[^)\s]*)?\)"
+_ENTRY: Final = rf"^(?:- |\*\*[^*\n]+\*\* ){_LINK}.*\n?(?:(?!- |:).+\n?)*"
+_LABEL: Final = r"^ *(?::label:|name:) (\S+)$|^\(([\w-]+)\)=$|^\$\$ \(([\w-]+)\)$"
+_REFERENCE: Final = r"\{(?:prf:ref|numref|ref|eq)\}`(?:[^`<]*<)?([\w-]+)>?`"
 README: Final = """\
 # Works If You Work It? The student edition
 
@@ -57,21 +60,29 @@ def make(book: Book, to: Path, withheld: Sequence[str] = LEFT_OUT) -> Book:
     shutil.rmtree(to, ignore_errors=True)
     _copy_surroundings(book, to)
     student = Book(to)
+    labels = _labels(c for c in book.chapters() if f"chapters/{c.name}" in withheld)
     for page in sorted(book.folder.rglob("*.md")):
         name = page.relative_to(book.root).with_suffix("").as_posix()
         if "src" not in page.relative_to(book.folder).parts and name not in withheld:
             written = unlinked(page.read_text("utf8"), PurePosixPath(name).parent, withheld)
-            notebooks.write_whole(to / f"{name}.md", written)
+            notebooks.write_whole(to / f"{name}.md", unreferred(written, labels))
     table: dict[str, Any] = {}
     for chapter in book.chapters():
         if f"chapters/{chapter.name}" not in withheld:
-            table |= _student_chapter(book, student, chapter, withheld)
+            text = without_solutions(chapter.text.read_text("utf8"))
+            folder = PurePosixPath("chapters", chapter.name).parent
+            text = unreferred(unlinked(text, folder, withheld), labels)
+            table |= _student_chapter(book, student, chapter, text)
     notebooks.write_whole(to / "exercises" / TABLE, json.dumps(table, indent=1) + "\n")
     return student
 
 
 def unlinked(text: str, folder: PurePosixPath, withheld: Sequence[str]) -> str:
-    """Return `text`, of a page in `folder`, without links to pages that are `withheld`."""
+    """Return `text`, of a page in `folder`, without links to pages that are `withheld`.
+
+    An entry of a list that begins with such a link goes as a whole, and so does a paragraph in
+    which it follows a first word in bold. Of other links the words stay.
+    """
 
     def leads_out(found: re.Match[str]) -> bool:
         target: list[str] = []
@@ -79,14 +90,29 @@ def unlinked(text: str, folder: PurePosixPath, withheld: Sequence[str]) -> str:
             target = target[:-1] if part == ".." else [*target, part]
         return "/".join(target) in withheld
 
-    def item(found: re.Match[str]) -> str:
+    def whole(found: re.Match[str]) -> str:
         return "" if leads_out(found) else found[0]
 
     def words(found: re.Match[str]) -> str:
         return found["words"] if leads_out(found) else found[0]
 
-    text = re.sub(rf"^- {_LINK}.*\n", item, text, flags=re.MULTILINE)
+    text = re.sub(_ENTRY, whole, text, flags=re.MULTILINE)
     return re.sub(_LINK, words, text)
+
+
+def unreferred(text: str, labels: Set[str]) -> str:
+    """Return `text` with words in place of references to `labels`, which are on withheld pages."""
+
+    def words(found: re.Match[str]) -> str:
+        return "a later chapter" if found[1] in labels else found[0]
+
+    return re.sub(_REFERENCE, words, text)
+
+
+def _labels(chapters: Iterable[Chapter]) -> set[str]:
+    found = "\n".join(chapter.text.read_text("utf8") for chapter in chapters)
+    groups = re.findall(_LABEL, found, re.MULTILINE)
+    return {label for group in groups for label in group if label}
 
 
 def _copy_surroundings(book: Book, to: Path) -> None:
@@ -107,19 +133,15 @@ def _copy_surroundings(book: Book, to: Path) -> None:
     (to / "README.md").write_text(README, "utf8")
 
 
-def _student_chapter(
-    book: Book, student: Book, chapter: Chapter, withheld: Sequence[str]
-) -> dict[str, Any]:
-    """Write a chapter's text, notebook and exercise notebook; return its part of the table."""
-    text = chapter.text.read_text("utf8")
+def _student_chapter(book: Book, student: Book, chapter: Chapter, text: str) -> dict[str, Any]:
+    """Write the chapter as `text` has it, and its exercise notebook; return its checks."""
     whole = _executed(book, chapter)
     copy = dataclasses.replace(
         chapter,
         text=student.folder / "src" / f"{chapter.name}.md",
         notebook=student.folder / f"{chapter.name}.ipynb",
     )
-    folder = PurePosixPath("chapters", chapter.name).parent
-    notebooks.write_whole(copy.text, unlinked(without_solutions(text), folder, withheld))
+    notebooks.write_whole(copy.text, text)
     bare, _ = notebooks.read_text(copy)
     _carry_outputs(whole, bare)
     notebooks.normalise(bare)
@@ -129,7 +151,7 @@ def _student_chapter(
     if notebooks.state(book, chapter).fresh:
         bare.metadata[notebooks.STAMP]["digest"] = student.digest(copy)
     notebooks.write_notebook(copy.notebook, bare)
-    found = source_of(chapter, text, bare, whole)
+    found = source_of(chapter, bare, whole)
     if not found.exercises:
         return {}
     last = chapter.name.rsplit("/", 1)[-1]
@@ -137,11 +159,12 @@ def _student_chapter(
     return checks(found)
 
 
-def source_of(chapter: Chapter, text: str, bare: NotebookNode, whole: NotebookNode) -> Source:
+def source_of(chapter: Chapter, bare: NotebookNode, whole: NotebookNode) -> Source:
     """Gather what an exercise notebook needs to know of a chapter.
 
     `bare` is its notebook without solutions, `whole` the executed one.
     """
+    text = chapter.text.read_text("utf8")
     cells = [
         Cell(
             cell.source, "mystnb" in cell.metadata or "remove-cell" in cell.metadata.get("tags", [])

@@ -255,7 +255,6 @@ class TestExerciseNotebooks:
         (chapter,), (copy,) = BOOK.select([name]), edition.select([name])
         source = student.source_of(
             chapter,
-            chapter.text.read_text("utf8"),
             notebooks.read_notebook(copy.notebook),
             notebooks.read_notebook(chapter.notebook),
         )
@@ -284,6 +283,8 @@ class TestLinks:
         ("folder", "text", "left"),
         [
             ("chapters", "- [A guide](back/for_teachers.ipynb): plans\n- [B](b.md)\n", "- [B](b.md)\n"),
+            ("chapters", "**Teach.** [A guide](back/for_teachers.ipynb) has\nplans.\n\nNext\n", "\nNext\n"),
+            ("chapters", "- [A](back/for_teachers.md)\n:::\n", ":::\n"),
             ("chapters", "See [the guide](back/for_teachers.md).", "See the guide."),
             ("chapters/panels", "[The end](../selection/the_verdict.ipynb#x) tells.", "The end tells."),
             ("chapters/selection", "the [next](the_verdict.ipynb) one", "the next one"),
@@ -292,6 +293,23 @@ class TestLinks:
     )  # fmt: skip
     def test_links_to_withheld_pages_become_words(self, folder: str, text: str, left: str) -> None:
         assert student.unlinked(text, PurePosixPath(folder), self.WITHHELD) == left
+
+
+def test_references_to_withheld_pages_become_words() -> None:
+    text = "As {prf:ref}`as-a` and {numref}`the figure <fig-b>` say, but {numref}`fig-c`."
+    left = "As a later chapter and a later chapter say, but {numref}`fig-c`."
+    assert student.unreferred(text, {"as-a", "fig-b"}) == left
+
+
+def test_a_chapter_can_be_left_out(tmp_path: Path) -> None:
+    held = "selection/the_verdict"
+    made = student.make(BOOK, tmp_path / "book", (*student.LEFT_OUT, f"chapters/{held}"))
+    student.write_settings(BOOK, made, (*student.LEFT_OUT, f"chapters/{held}"))
+    assert held not in [chapter.name for chapter in made.chapters()]
+    assert not (made.root / "exercises/the_verdict.ipynb").exists()
+    for name, text in written(made).items():
+        assert "the_verdict" not in text, name
+        assert "`as-verdict-slow`" not in text, name
 
 
 TASK = "```{exercise-start}\n:label: ex-a\n```\n**Check.** Two times three?\n```{exercise-end}\n```\n\n"

@@ -1,4 +1,4 @@
-"""Make the atlas: ``python data/studies/build_atlas.py`` (about a quarter of an hour of one core).
+"""Make the atlas: ``python data/studies/build_atlas.py`` (five minutes of one core).
 
 Every place of `pooledtrials.planning.atlas`: bias, size, power, length and share of unbounded sets
 of the estimators, tests and sets of the book, with Monte Carlo errors, and quantiles of the

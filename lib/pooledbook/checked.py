@@ -9,6 +9,10 @@ from decimal import Decimal, InvalidOperation
 
 import pandas as pd
 
+DECIMALS, SMALL = 10, 1e-4
+"""How many decimals are shown at most: the book's stored outputs keep no more, since processors
+differ in them. Numbers below `SMALL` are written with a power of ten instead."""
+
 KINDS = ("printed", "stored", "run")
 """Where a published number stands: printed in a book, paper or manual; stored as the output of
 another program by somebody else; or what another program gave when this book's makers ran it."""
@@ -85,11 +89,11 @@ class Check:
 
     @property
     def shown(self) -> str:
-        """Ours, with two digits more than were published."""
-        exponent = self._exponent - 2
-        rounded = _shortest(self.ours).quantize(Decimal(1).scaleb(exponent))
-        plain = rounded.adjusted() >= -8 or rounded == 0
-        return f"{rounded:f}" if plain else f"{rounded:e}"
+        """Ours, with two digits more than were published, but no more than `DECIMALS`."""
+        small = self.ours != 0 and abs(self.ours) < SMALL
+        if small:
+            return f"{self.ours:.{min(self.published_digits + 1, DECIMALS)}e}"
+        return f"{self.ours:.{min(max(2 - self._exponent, 0), DECIMALS)}f}"
 
     @property
     def _number(self) -> Decimal:
@@ -141,15 +145,16 @@ class Checks:
         """Return a table to read: texts, with the digits that were published and a few more."""
         rows = [
             {
+                "check": check.id,
                 "quantity": check.what,
                 "published": check.published,
                 "ours": check.shown,
-                "digits agreed": f"{check.digits} of {check.published_digits}",
+                "digits": f"{check.digits}/{check.published_digits}",
                 "kind": check.kind,
             }
             for check in self
         ]
-        return pd.DataFrame(rows).set_index("quantity")
+        return pd.DataFrame(rows).set_index(["check", "quantity"])
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per check, numbers unrounded."""

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from pooledtrials.figures.style import COLOURS, MARKERS
 
-_ABREAST, _STEP = 6, 0.13
+_ABREAST, _STEP = 6, 0.14
 
 
 def agreed_digits(checks: pd.DataFrame, ax: Axes) -> Axes:
@@ -36,7 +36,8 @@ def agreed_digits(checks: pd.DataFrame, ax: Axes) -> Axes:
     if len(kinds) > len(COLOURS):
         raise ValueError(f"checks has {len(kinds)} kinds: at most {len(COLOURS)} can be told apart")
     styles = dict(zip(kinds, list(zip(COLOURS, MARKERS, strict=True)), strict=False))
-    ordered = checks.sort_values("agrees", ascending=False, kind="stable")
+    by_kind = checks.sort_values("kind", key=lambda kind: kind.map(kinds.index), kind="stable")
+    ordered = by_kind.sort_values("agrees", ascending=False, kind="stable")
     for (part, digits), block in ordered.groupby(["part", "digits"], sort=False):
         row = len(parts) - 1 - parts.index(part)
         lines = -(-len(block) // _ABREAST)
@@ -47,7 +48,7 @@ def agreed_digits(checks: pd.DataFrame, ax: Axes) -> Axes:
             ax.plot(
                 digits + _STEP * (column - (abreast - 1) / 2),
                 row + _STEP * ((lines - 1) / 2 - line),
-                color=colour, marker=marker, markersize=4.5, linestyle="none",
+                color=colour, marker=marker, markersize=4, linestyle="none",
                 markerfacecolor=colour if check.agrees else "none",
             )  # fmt: skip
     for kind, (colour, marker) in styles.items():

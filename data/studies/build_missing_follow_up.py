@@ -1,8 +1,8 @@
 """Run the study of lost follow-up: ``python data/studies/build_missing_follow_up.py``.
 
 80 synthetic pools in each place: every rule of loss in each world, with the strong instrument. It
-takes half an hour. Writes ``missing_follow_up.parquet``, a row per pool, quantity and method, and
-``missing_follow_up.yaml``, how it was made.
+takes a quarter of an hour on two cores. Writes ``missing_follow_up.parquet``, a row per pool,
+quantity and method, and ``missing_follow_up.yaml``, how it was made.
 """
 
 from __future__ import annotations

@@ -19,12 +19,14 @@ from pooledbook.entries import (
     PAGES,
     Entry,
     all_entries,
+    constant,
     entries_of,
     resolve,
     used_in,
     uses,
 )
-from pooledbook.reference import link_among, methods, readable
+from pooledbook.reference import link_among, methods, readable, whole_docstring
+from pooledtrials.results import Estimate
 
 ROOT = Path(__file__).parents[2]
 ENTRIES = all_entries(ROOT)
@@ -174,6 +176,28 @@ def test_a_docstring_becomes_prose_and_fields() -> None:
     assert ":Parameters:\n   **\\*\\*rows**\n      frames" in written
     assert "\n\nAfter.\n\n" in written
     assert ":Returns:\n   <Test>" in written
+
+
+def test_every_constant_is_described_where_it_is_defined() -> None:
+    kinds = (inspect.isclass, inspect.isfunction, inspect.ismodule)
+    constants = [p for p in DOCUMENTED if not any(kind(resolve(p)) for kind in kinds)]
+    assert "panels.EFFECTS" in constants
+    assert [p for p in constants if len(constant(p)) < 25] == []
+
+
+def test_a_function_says_what_it_returns() -> None:
+    def bare(x: float) -> Estimate:
+        """Fit.
+
+        Raises
+        ------
+        ValueError
+            Always.
+        """
+
+    assert whole_docstring(bare) == (
+        "Fit.\n\nReturns\n-------\nEstimate\n\nRaises\n------\nValueError\n    Always."
+    )
 
 
 def test_signatures_are_names_and_defaults() -> None:

@@ -70,7 +70,7 @@ def narrowing(
             marker=MARKERS[i % 6], markersize=5, linestyle="none", capsize=3, label=method,
         )  # fmt: skip
     if truth is not None:
-        ax.axhline(truth, color="black", linestyle="--", linewidth=0.8, marker="none", zorder=0)
+        ax.axhline(truth, color="black", linestyle="--", linewidth=1.2, marker="none", zorder=1.5)
     ax.set(xscale="log", xlabel=xlabel, ylabel=ylabel)
     ax.minorticks_off()
     ax.legend()

@@ -9,6 +9,7 @@ import pickle
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import (
     BrokenExecutor,
     Executor,
@@ -237,6 +238,15 @@ def test_a_process_that_is_killed_stops_a_pool_of_processes(design):
         run(design, [cell], 40, sampler="rows", executor=pool)
 
 
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """Hear an interrupt even where a shell in the background has its children ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard")
 @pytest.mark.parametrize("workers", [1, 3])
 def test_an_interrupt_keeps_what_is_done(design, cells, tmp_path, workers):
     def interrupt(progress):

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
@@ -21,6 +21,7 @@ def estimate(coefficient, error=1.0):
     return Estimate("OLS", coefficient, error, "robust", 100, 98)
 
 
+@settings(max_examples=30)
 @given(st.lists(st.floats(-5, 5), min_size=1, max_size=8))
 def test_adjusted_p_values_are_statsmodels(coefficients):
     found = negative_controls({f"c{j}": estimate(c) for j, c in enumerate(coefficients)})

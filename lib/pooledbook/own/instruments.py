@@ -83,7 +83,7 @@ def arm_of_each_trial(mine: Records, outcome: str) -> pd.DataFrame:
         If there is one trial only.
     """
     chosen = analysis_set(mine.panel, outcome)
-    mine.refuse_one_trial("an instrument per trial", chosen)
+    mine.refuse_one_trial("an instrument per trial", chosen.trials)
     arm = chosen.z.map({0.0: "comparison", 1.0: "active"})
     return instruments.trial_instruments(arm, chosen.trials, control="comparison")
 

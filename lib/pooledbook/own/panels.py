@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
@@ -25,6 +26,16 @@ def regressions(rows: dict[str, Any]) -> pd.DataFrame:
         table["why not"] = ""
         table = pd.concat([table, pd.DataFrame({"why not": reasons})])
     return table.rename_axis("method")
+
+
+def pooled(found: panels.MetaAnalysis) -> Iterator[str | pd.DataFrame]:
+    """A meta-analysis in words, trial by trial, and without each trial if there are enough."""
+    yield found.describe()
+    yield found.trials
+    try:
+        yield found.leave_one_out()
+    except ValueError as refusal:
+        yield f"Without each trial in turn: {refusal}."
 
 
 def specification_curve(mine: Records, outcome: str) -> panels.SpecificationCurve:

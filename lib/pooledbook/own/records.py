@@ -116,11 +116,11 @@ class Records:
             and start[name].nunique() > 1
         )
 
-    def refuse_one_trial(self, what: str, rows: AnalysisSet | None = None) -> None:
-        """Say that `what` needs several trials, if there is one only."""
-        here = self.panel["trial"] if rows is None else rows.trials
-        if here.nunique() == 1:
-            raise ValueError(f"{here.iloc[0]} is one trial: {what} needs two or more")
+    @staticmethod
+    def refuse_one_trial(what: str, trials: pd.Series[str]) -> None:
+        """Say that `what` needs several trials, if rows of one only are left."""
+        if trials.nunique() == 1:
+            raise ValueError(f"{trials.iloc[0]} is one trial: {what} needs two or more")
 
     def once(self, caption: str) -> Callable[[Callable[[], Any]], None]:
         """Decorate a function of nothing: its result is shown, under `caption`."""

@@ -24,10 +24,10 @@ LONG = 24
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure and what it shows, for those who do not see it."""
+    """A figure and what it shows, in words."""
 
     figure: Figure
-    alt: str
+    words: str
 
 
 def show(compute: Callable[[], Any], caption: str, discreet: bool) -> None:
@@ -54,7 +54,7 @@ def show(compute: Callable[[], Any], caption: str, discreet: bool) -> None:
         if isinstance(part, str):
             _display_words(_said(part, discreet))
         elif isinstance(part, Drawing):
-            _display_drawing(part, _said(part.alt, discreet))
+            _display_drawing(part, _said(part.words, discreet))
         else:
             table = discreet_table(part) if discreet else part
             _display(table_html(table, caption), table.map(number).to_string())
@@ -94,8 +94,7 @@ def table_html(table: pd.DataFrame, label: str) -> str:
     Headers say of what they are headers, and a keyboard can reach what scrolls.
     """
     names = ["" if name is None else heading(name) for name in table.index.names]
-    told = [not pd.to_numeric(table.iloc[:, i], errors="coerce").notna().any()
-            for i in range(table.shape[1])]  # fmt: skip
+    told = [_words(table.iloc[:, place]) for place in range(table.shape[1])]
     head = [f'<th scope="col" class="words">{escape(name)}</th>' for name in names]
     head += [
         f'<th scope="col"{_class(words)}>{escape(heading(column))}</th>'
@@ -125,6 +124,12 @@ def heading(name: Any) -> str:
     return " ".join(part if part.startswith("asi_") else part.replace("_", " ") for part in parts)
 
 
+def _words(column: pd.Series) -> bool:
+    """Whether a column holds no numbers, not even rounded or hidden ones."""
+    bare = column.map(lambda value: str(value).lstrip("≈<"))
+    return not pd.to_numeric(bare, errors="coerce").notna().any()
+
+
 def _class(words: bool, long: bool = False) -> str:
     names = " ".join(name for name, given in (("words", words), ("long", long)) if given)
     return f' class="{names}"' if names else ""
@@ -149,15 +154,13 @@ def _display_refusal(caption: str, reason: str) -> None:
     )
 
 
-def _display_drawing(drawing: Drawing, alt: str) -> None:
+def _display_drawing(drawing: Drawing, words: str) -> None:
     with io.BytesIO() as file:
         drawing.figure.savefig(file, format="png", dpi=144, bbox_inches="tight")
         image = base64.b64encode(file.getvalue()).decode()
     plt.close(drawing.figure)
-    _display(
-        f'<img class="own" alt="{escape(alt)}" src="data:image/png;base64,{image}">',
-        alt,
-    )
+    data = {"image/png": image, "text/plain": words}
+    display(data, raw=True)  # type: ignore[no-untyped-call]
 
 
 def _display(html: str, plain: str) -> None:

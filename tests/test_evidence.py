@@ -74,6 +74,15 @@ def test_its_figure_has_a_row_for_each(found):
     plt.close(fig)
 
 
+def test_the_benchmark_of_a_pool_whose_trials_say_the_same_is_that_of_one_trial(panel, found):
+    """Each trial has a first interview that its patients' own levels take up."""
+    twice = pd.concat([panel, panel.assign(trial="again")], ignore_index=True)
+    pool = ladder_of_evidence(twice, data="HELP twice", benchmark="taking_steps", draws=19)
+    for times in (1, 3):
+        name = f"fixed effects, had they missed {times}x taking_steps"
+        assert pool[name].estimate == pytest.approx(found[name].estimate, rel=1e-9)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -109,7 +109,9 @@ def _within(
     if benchmark is None:
         return
     held = pooling.analysis_set(panel, outcome, exposure, interviews="all", controls=[benchmark])
-    cells = pd.get_dummies(held.strata, dtype=float).iloc[:, 1:]
+    # a patient's own level takes up the first interview of each trial, not of the pool alone
+    later = held.waves.ne(held.waves.groupby(held.trials).transform("min"))
+    cells = pd.get_dummies(held.strata.where(later), dtype=float)
     changing = pd.concat([held.controls, cells], axis=1)
     found = selection.regression_sensitivity(
         held.y, held.x, changing, held.patients, held.patients, benchmarks=[benchmark],

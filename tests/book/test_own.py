@@ -249,7 +249,7 @@ def test_a_pool_says_whose_records_are_which(root: Path, private: Path, pages: P
             "fixed effects in each trial, and their mean.", "one stage and two.", "trials as clusters."
         )
     ]  # fmt: skip
-    assert "Without each trial in turn" in found["panels"]
+    assert "Without one of two trials there is nothing to pool." in found["panels"]
     assert "No arm of help facilitates meetings." in found["index"]
 
 

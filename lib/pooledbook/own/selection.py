@@ -27,8 +27,8 @@ def benchmarked(mine: Records, outcome: str) -> Iterator[str | pd.DataFrame]:
         )
     rows = analysis_set(mine.panel, outcome, interviews="all", controls=names)
     assert rows.controls is not None
-    months = pd.get_dummies(rows.strata, dtype=float)
-    months = months.loc[:, ~months.columns.str.endswith(" 0")]
+    later = rows.waves.ne(rows.waves.groupby(rows.trials).transform("min"))
+    months = pd.get_dummies(rows.strata.where(later), dtype=float)
     found = selection.regression_sensitivity(
         rows.y, rows.x, rows.controls.join(months), mine.clusters(rows), rows.patients,
         benchmarks={"readiness": names},

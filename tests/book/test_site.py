@@ -137,6 +137,8 @@ def test_page_fits_a_phone(page: Page, address: str, name: str) -> None:
 def test_figures_and_mathematics_are_shown(page: Page, address: str, name: str) -> None:
     page.goto(f"{address}/{name}.html")
     page.evaluate(OPEN_ALL)
+    page.evaluate("[...document.images].forEach(image => { image.loading = 'eager' })")
+    page.wait_for_function("[...document.images].every(image => image.complete)")
     images = page.locator("div.cell_output img, figure img").evaluate_all(
         "all => [...new Set(all)].map(i => [i.alt, i.naturalWidth, i.naturalHeight])"
     )

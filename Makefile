@@ -30,12 +30,12 @@ pdf: .venv/.book  ## set the whole book as one PDF (installs XeTeX, about 500 MB
 
 student: .venv/.book  ## make the student edition: no solutions, exercise notebooks (WITHOUT=a_chapter)
 	$(BIN)/python -m pooledbook.chapters execute
-	$(BIN)/python -m pooledbook.student $(WITHOUT:%=--without %)
+	$(BIN)/python -m pooledbook.teaching.student $(WITHOUT:%=--without %)
 
 STUDENTS := 24
 SEED := 1
 class: .venv/.book  ## print the class experiment: a sheet a student, and the key (STUDENTS=24 SEED=1)
-	$(BIN)/python -m pooledbook.handout --students $(STUDENTS) --seed $(SEED)
+	$(BIN)/python -m pooledbook.teaching.handout --students $(STUDENTS) --seed $(SEED)
 
 serve: book  ## build the site and serve it on this machine
 	$(BIN)/python -m http.server --directory _build/html 8000

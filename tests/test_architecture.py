@@ -28,6 +28,14 @@ MAY_IMPORT = {
     "__main__": {"pooling"},
     **dict.fromkeys(LANGUAGE, LANGUAGE),
 }
+PLANNING_MAY_IMPORT = {
+    "montecarlo": set(),
+    "registry": {"montecarlo"},
+    "next_trial": {"montecarlo"},
+    "studies": {"montecarlo", "registry", "next_trial"},
+}
+"""The packages of `planning`, each on those before it."""
+
 TOOLS_OF_THE_BOOK = {"pooledbook", "chapters"}
 
 
@@ -70,6 +78,24 @@ def test_dependencies_run_one_way(part):
 
 def test_every_module_has_a_place_in_the_plan():
     assert {part_of(p) for p in PACKAGE.rglob("*.py")} - {"__init__"} == set(MAY_IMPORT)
+
+
+@pytest.mark.parametrize("package", sorted(PLANNING_MAY_IMPORT))
+def test_planning_is_built_in_layers(package):
+    files = list((PACKAGE / "planning" / package).rglob("*.py"))
+    assert files
+    below = {
+        (str(path.relative_to(PACKAGE)), name.split(".")[2])
+        for path in files
+        for name in imported(path)
+        if name.startswith("pooledtrials.planning.")
+    }
+    assert {name for _, name in below} - {package} <= PLANNING_MAY_IMPORT[package], below
+
+
+def test_planning_has_no_other_package():
+    packages = {path.parent.name for path in (PACKAGE / "planning").glob("*/__init__.py")}
+    assert packages == set(PLANNING_MAY_IMPORT)
 
 
 def test_the_library_knows_nothing_of_the_book():

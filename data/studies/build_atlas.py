@@ -1,9 +1,9 @@
 """Make the atlas: ``python data/studies/build_atlas.py`` (five minutes of one core).
 
-Every place of `pooledtrials.planning.atlas`: bias, size, power, length and share of unbounded sets
-of the estimators, tests and sets of the book, with Monte Carlo errors, and quantiles of the
-estimates. Writes ``atlas.parquet``, a row per place, method and characteristic, and ``atlas.yaml``,
-how it was made.
+Every place of `pooledtrials.planning.studies.atlas`: bias, size, power, length and share of
+unbounded sets of the estimators, tests and sets of the book, with Monte Carlo errors, and quantiles
+of the estimates. Writes ``atlas.parquet``, a row per place, method and characteristic, and
+``atlas.yaml``, how it was made.
 """
 
 from __future__ import annotations
@@ -17,8 +17,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from pooledtrials.planning.atlas import PLACES, RESAMPLED_PLACES, characteristics_at, resampled_at
 from pooledtrials.planning.studies import write_study
+from pooledtrials.planning.studies.atlas import (
+    PLACES,
+    RESAMPLED_PLACES,
+    characteristics_at,
+    resampled_at,
+)
 
 SEED = 3_000_000
 MOMENT_REPS, ROW_REPS, RESAMPLED_REPS = 200_000, 20_000, 1_000

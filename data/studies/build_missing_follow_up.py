@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from pooledtrials.planning.missing_follow_up import missing_follow_up
 from pooledtrials.planning.studies import write_study
+from pooledtrials.planning.studies.missing_follow_up import missing_follow_up
 
 FIRST_SEED, POOLS, LEVER = 2_000_000, 80, "strong"
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 from pooledtrials.planning.studies import write_study
-from pooledtrials.planning.two_worlds import two_worlds
+from pooledtrials.planning.studies.two_worlds import two_worlds
 
 FIRST_SEED, POOLS, AREA = 1_000_000, 500, "drug"
 

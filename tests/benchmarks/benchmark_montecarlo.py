@@ -41,11 +41,11 @@ from statsmodels.regression.linear_model import OLS
 from statsmodels.sandbox.regression import gmm
 
 from pooledtrials.planning import Cell, Design, make_design, run
-from pooledtrials.planning.blocks import job_of, run_block
-from pooledtrials.planning.normals import standard_normals
-from pooledtrials.planning.operating import outcomes
-from pooledtrials.planning.panel import classical_statistics, robust_statistics
-from pooledtrials.planning.samplers import SAMPLERS
+from pooledtrials.planning.montecarlo.blocks import job_of, run_block
+from pooledtrials.planning.montecarlo.normals import standard_normals
+from pooledtrials.planning.montecarlo.operating import outcomes
+from pooledtrials.planning.montecarlo.panel import classical_statistics, robust_statistics
+from pooledtrials.planning.montecarlo.samplers import SAMPLERS
 
 ROWS, TRIALS = 1730, 6
 FULL: dict[str, Any] = {"sampler": "rows", "covariances": ("classical", "robust")}

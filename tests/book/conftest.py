@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from pooledbook import site as builder
-from pooledbook.offline import node_of_the_wheel
+from pooledbook.pages.offline import node_of_the_wheel
 
 ROOT = Path(__file__).parents[2]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pooledbook.checked import Check, Checks
-from pooledbook.published import PublishedNumbers, numbers_of
+from pooledbook.checks.checked import Check, Checks
+from pooledbook.checks.published import PublishedNumbers, numbers_of
 from pooledtrials.confidence_set import ConfidenceSet
 from pooledtrials.results import Estimate, Test
 

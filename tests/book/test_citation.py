@@ -7,7 +7,7 @@ from pathlib import Path
 from bs4 import BeautifulSoup
 from docutils import nodes
 
-from pooledbook.citation import DESCRIPTION, Citation, first_paragraph, tags
+from pooledbook.pages.citation import DESCRIPTION, Citation, first_paragraph, tags
 
 ROOT = Path(__file__).parents[2]
 CITATION = Citation("A <B>", ("Doe, J.", "Roe, R."), "2026-11-23", "0.1.0")

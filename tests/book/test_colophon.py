@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bs4 import BeautifulSoup
 
-from pooledbook import colophon
+from pooledbook.pages import colophon
 from pooledbook.tree import Book
 
 ROOT = Path(__file__).parents[2]

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup
 
-from pooledbook import handout
-from pooledtrials.planning.classroom import ROUNDS, Deal, deal
+from pooledbook.teaching import handout
 from pooledtrials.planning.studies import load_study
+from pooledtrials.planning.studies.classroom import ROUNDS, Deal, deal
 
 STUDENTS = 3
 

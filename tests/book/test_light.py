@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pooledbook.light import lightened
+from pooledbook.pages.light import lightened
 
 PAGE = """<head>
 <link href="../_static/styles/theme.css?digest=1" rel="stylesheet" />

@@ -12,8 +12,8 @@ import nbformat
 import pytest
 from bs4 import BeautifulSoup
 
-from pooledbook.docstrings import as_rst, items, linked
-from pooledbook.entries import (
+from pooledbook.pages.docstrings import as_rst, items, linked
+from pooledbook.pages.entries import (
     FOLDER,
     LIBRARY,
     PAGES,
@@ -25,7 +25,7 @@ from pooledbook.entries import (
     used_in,
     uses,
 )
-from pooledbook.reference import link_among, methods, readable, whole_docstring
+from pooledbook.pages.reference import link_among, methods, readable, whole_docstring
 from pooledtrials.results import Estimate
 
 ROOT = Path(__file__).parents[2]

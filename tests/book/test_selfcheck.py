@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pooledbook.needed import Cell, names_used, needed
-from pooledbook.selfcheck import check, sealed
+from pooledbook.teaching.needed import Cell, names_used, needed
+from pooledbook.teaching.selfcheck import check, sealed
 
 
 @pytest.fixture

@@ -16,11 +16,12 @@ import yaml
 from bs4 import BeautifulSoup
 from nbclient import NotebookClient
 
-from pooledbook import notebooks, student, worksheets
-from pooledbook.exercises import Exercise, exercises, without_solutions
+from pooledbook import notebooks
 from pooledbook.run import ThisPython
-from pooledbook.selfcheck import TABLE
 from pooledbook.site import BUILD
+from pooledbook.teaching import student, worksheets
+from pooledbook.teaching.exercises import Exercise, exercises, without_solutions
+from pooledbook.teaching.selfcheck import TABLE
 from pooledbook.tree import Book, BookError, Chapter
 
 ROOT = Path(__file__).parents[2]

@@ -14,9 +14,9 @@ from scipy import stats
 from pooledtrials.instruments import joint_moments, partial_out, two_step_set
 from pooledtrials.instruments.robust_panel import statistics_at
 from pooledtrials.instruments.robust_tests import null_test
-from pooledtrials.planning.design import Cell, make_design
-from pooledtrials.planning.montecarlo import run
-from pooledtrials.planning.samplers import rows
+from pooledtrials.planning.montecarlo.design import Cell, make_design
+from pooledtrials.planning.montecarlo.run import run
+from pooledtrials.planning.montecarlo.samplers import rows
 
 LEVEL = 0.95
 CONCENTRATIONS = (0.0, 1.0, 5.0, 20.0, 100.0)

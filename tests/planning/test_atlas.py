@@ -11,7 +11,8 @@ from numpy.testing import assert_allclose
 from scipy import stats
 
 from pooledtrials.instruments import t_test_rejection
-from pooledtrials.planning.atlas import (
+from pooledtrials.planning.studies import load_study, study_record
+from pooledtrials.planning.studies.atlas import (
     CLINIC_SIZE,
     CLINICS,
     CONCENTRATIONS,
@@ -26,8 +27,7 @@ from pooledtrials.planning.atlas import (
     characteristics_at,
     resampled_at,
 )
-from pooledtrials.planning.atlas_curves import against_f, curves
-from pooledtrials.planning.studies import load_study, study_record
+from pooledtrials.planning.studies.atlas_curves import against_f, curves
 
 KEY = [*PLACE, "method", "covariance", "characteristic"]
 EXACT = ("AR", "K", "CLR")

@@ -7,10 +7,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from pooledtrials.planning import classroom
-from pooledtrials.planning.classroom import ROUNDS, Round, deal
-from pooledtrials.planning.studies import load_study
-from pooledtrials.planning.two_worlds import told_apart
+from pooledtrials.planning.studies import classroom, load_study
+from pooledtrials.planning.studies.classroom import ROUNDS, Round, deal
+from pooledtrials.planning.studies.two_worlds import told_apart
 
 
 @pytest.fixture(scope="module")

@@ -11,19 +11,19 @@ from scipy import integrate, special
 
 from pooledtrials.instruments.conditional import conditional_p_value
 from pooledtrials.planning import Cell, Tally, make_design, run
-from pooledtrials.planning.compiled import available
-from pooledtrials.planning.conditional_table import conditional_table
-from pooledtrials.planning.draws import Draws, Scores
-from pooledtrials.planning.normals import standard_normals
-from pooledtrials.planning.panel import (
+from pooledtrials.planning.montecarlo.compiled import available
+from pooledtrials.planning.montecarlo.conditional_table import conditional_table
+from pooledtrials.planning.montecarlo.draws import Draws, Scores
+from pooledtrials.planning.montecarlo.normals import standard_normals
+from pooledtrials.planning.montecarlo.panel import (
     Classical,
     Robust,
     classical_statistics,
     robust_statistics,
     score_sets,
 )
-from pooledtrials.planning.samplers import SAMPLERS, reduce_rows, row_errors
-from pooledtrials.planning.tally import BINS, bins_of, edges
+from pooledtrials.planning.montecarlo.samplers import SAMPLERS, reduce_rows, row_errors
+from pooledtrials.planning.montecarlo.tally import BINS, bins_of, edges
 
 pytestmark = pytest.mark.skipif(not available(), reason="numba is not installed")
 

@@ -18,8 +18,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pooledtrials.planning import Cell, Progress, RunStopped, make_design, plan, run
-from pooledtrials.planning.ledger import Ledger
+from pooledtrials.planning import Cell, Progress, RunStopped, make_design, run
+from pooledtrials.planning.montecarlo import plan
+from pooledtrials.planning.montecarlo.ledger import Ledger
 
 DESIGN = make_design(np.tile([0.0, 0, 1, 1, 0], 12), np.arange(60.0), np.arange(60) // 4)
 CELLS = [Cell(DESIGN.strength(c), 0.0, 0.6, labels={"strength": c}) for c in (1.0, 9.0)]
@@ -222,7 +223,7 @@ def test_a_digest_is_the_same_in_another_process():
     """Also of a function whose code holds a set, whatever the order of hashes."""
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]); import test_ledger as t;"
-        "from pooledtrials.planning.plan import Plan;"
+        "from pooledtrials.planning.montecarlo.plan import Plan;"
         "cells = (t.Cell(t.DESIGN.strength(2.0), errors=t.skewed), *t.CELLS);"
         "settings = t.run(t.DESIGN, cells, 2, sampler='rows').plan.settings;"
         "print(Plan((t.DESIGN,), cells, 20, settings).digest())"

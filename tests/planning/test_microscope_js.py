@@ -6,17 +6,27 @@ import itertools
 import json
 import re
 import subprocess
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from pooledbook import microscope
-from pooledbook.microscope_shapes import ESTIMATORS, LEVELS, TESTS, data_of, sentence, shapes
-from pooledbook.offline import node_of_the_wheel
-from pooledtrials.planning.atlas import CONCENTRATIONS, ENDOGENEITIES
-from pooledtrials.planning.atlas_curves import curves
+from pooledbook.interactive import microscope
+from pooledbook.interactive.microscope_shapes import (
+    ESTIMATORS,
+    LEVELS,
+    TESTS,
+    data_of,
+    sentence,
+    shapes,
+)
+from pooledbook.pages.offline import node_of_the_wheel
 from pooledtrials.planning.studies import load_study
+from pooledtrials.planning.studies.atlas import CONCENTRATIONS, ENDOGENEITIES
+from pooledtrials.planning.studies.atlas_curves import curves
 
 SCRIPT = Path(__file__).parents[2] / "chapters" / "_static" / "microscope.js"
 DIRECTIONS = ("instruments", "strength", "endogeneity", "hypothesis")
@@ -47,6 +57,18 @@ def in_node(expression: str, tmp_path: Path, **values: Any) -> Any:
         [node_of_the_wheel(), "-e", program], capture_output=True, text=True, check=True
     )
     return json.loads(said.stdout)
+
+
+def test_on_paper_there_is_a_picture_of_the_place(atlas):
+    pictures = [
+        microscope.Microscope(atlas, instruments=k, concentration=c)._repr_png_()
+        for k, c in ((1, 3.0), (6, 3.0), (6, 99.0))
+    ]
+    assert len(set(pictures)) == 3
+    image = Image.open(BytesIO(pictures[0]))
+    assert image.format == "PNG"
+    assert image.width > 500
+    assert (np.asarray(image.convert("L")) < 200).mean() > 0.05
 
 
 def test_drawings_and_words_of_every_setting_are_those_of_the_page(data, tmp_path):

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from pooledtrials import panels
-from pooledtrials.planning.follow_up_remedies import weights
-from pooledtrials.planning.missing_follow_up import (
+from pooledtrials.planning.studies import load_study, study_record
+from pooledtrials.planning.studies.follow_up_remedies import weights
+from pooledtrials.planning.studies.missing_follow_up import (
     COLUMNS,
     LOSSES,
     grade,
@@ -18,7 +19,6 @@ from pooledtrials.planning.missing_follow_up import (
     missing_follow_up,
     replicate,
 )
-from pooledtrials.planning.studies import load_study, study_record
 from pooledtrials.pooling import twin
 
 PLACE = ["world", "instrument", "loss", "seed"]

@@ -24,11 +24,11 @@ from pooledtrials.instruments import (
     worst_case_size,
 )
 from pooledtrials.planning import Cell, make_design, run
-from pooledtrials.planning.compiled import available
-from pooledtrials.planning.operating import outcomes
-from pooledtrials.planning.panel import classical_statistics
-from pooledtrials.planning.samplers import cell_wishart, rows, wishart
-from pooledtrials.planning.settings import COVARIANCES, METHODS, Settings
+from pooledtrials.planning.montecarlo.compiled import available
+from pooledtrials.planning.montecarlo.operating import outcomes
+from pooledtrials.planning.montecarlo.panel import classical_statistics
+from pooledtrials.planning.montecarlo.samplers import cell_wishart, rows, wishart
+from pooledtrials.planning.montecarlo.settings import COVARIANCES, METHODS, Settings
 
 ENGINES = ("numpy", "numba") if available() else ("numpy",)
 ESTIMATORS = {"OLS": ols, "2SLS": tsls, "LIML": liml, "Fuller": fuller}
@@ -188,7 +188,7 @@ def test_shared_errors_have_the_intracluster_correlation_they_say():
     clusters = np.repeat(np.arange(40), 5)
     design = make_design(np.tile([0.0, 1, 0, 1, 1], 40), clusters=clusters)
     cell = Cell(design.strength(0.0), rho=0.6, shared=0.3)
-    from pooledtrials.planning.samplers import row_errors
+    from pooledtrials.planning.montecarlo.samplers import row_errors
 
     drawn = np.concatenate(list(row_errors(design, cell, 2000, np.random.default_rng(2))))
     means = drawn.reshape(2000, 2, 40, 5).mean(axis=-1)

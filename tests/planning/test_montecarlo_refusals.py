@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pooledtrials.planning import Cell, compiled, make_design, run
-from pooledtrials.planning.samplers import cell_wishart, rows, wishart
+from pooledtrials.planning import Cell, make_design, run
+from pooledtrials.planning.montecarlo import compiled
+from pooledtrials.planning.montecarlo.samplers import cell_wishart, rows, wishart
 
 
 @pytest.fixture(scope="module")

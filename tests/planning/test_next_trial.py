@@ -15,13 +15,12 @@ from statsmodels.stats.power import NormalIndPower
 
 from pooledtrials import instruments as iv
 from pooledtrials import pooling
-from pooledtrials.planning.arm_step import PlannedTrial, design_effect, remaining
-from pooledtrials.planning.limit_experiment import limit_experiment, simulate
-from pooledtrials.planning.next_trial import prospects
-from pooledtrials.planning.pilot import pilot_spreads
-from pooledtrials.planning.power import anderson_rubin_power
-from pooledtrials.planning.studies import load_study
-from pooledtrials.planning.trial_size import (
+from pooledtrials.planning.next_trial.arm_step import PlannedTrial, design_effect, remaining
+from pooledtrials.planning.next_trial.limit_experiment import limit_experiment, simulate
+from pooledtrials.planning.next_trial.pilot import pilot_spreads
+from pooledtrials.planning.next_trial.power import anderson_rubin_power
+from pooledtrials.planning.next_trial.prospects import prospects
+from pooledtrials.planning.next_trial.trial_size import (
     noncentrality_needed,
     patients_for_strength,
     patients_needed,
@@ -29,7 +28,8 @@ from pooledtrials.planning.trial_size import (
     step_for_strength,
     step_needed,
 )
-from pooledtrials.planning.twin_plan import plans_of_twin
+from pooledtrials.planning.next_trial.twin_plan import plans_of_twin
+from pooledtrials.planning.studies import load_study
 from pooledtrials.pooling import twin
 
 TRIAL = PlannedTrial(

@@ -18,8 +18,8 @@ from numpy.testing import assert_allclose
 from PIL import Image
 from scipy import stats
 
-from pooledbook import planner
-from pooledbook.offline import node_of_the_wheel
+from pooledbook.interactive import planner
+from pooledbook.pages.offline import node_of_the_wheel
 from pooledtrials.planning import PlannedTrial, patients_needed, prospects
 
 SCRIPT = Path(__file__).parents[2] / "chapters" / "_static" / "planner.js"

@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from pooledtrials.instruments import anderson_rubin_test
-from pooledtrials.planning.power import (
+from pooledtrials.planning.next_trial.power import (
     anderson_rubin_power,
     anderson_rubin_sample_size,
     tsls_power,

@@ -21,7 +21,7 @@ from small_registry import LABELS, small_registry, write
 
 from pooledtrials import instruments, panels
 from pooledtrials.planning import RegistrySums, registry_sums
-from pooledtrials.planning.products import gram
+from pooledtrials.planning.montecarlo.products import gram
 
 ROWS = small_registry()
 FRAME = pd.DataFrame({name: ROWS[name].to_numpy() for name in ROWS.columns})
@@ -213,7 +213,7 @@ def test_an_executor_changes_no_bit(folder):
 _BUSY = """
 import time
 import numpy as np
-from pooledtrials.planning.products import gram
+from pooledtrials.planning.montecarlo.products import gram
 table = np.random.default_rng(0).normal(size=(50, 8_192))
 gram(table)
 all_threads, this_thread = time.process_time(), time.thread_time()

@@ -22,11 +22,11 @@ import numpy as np
 import pytest
 
 from pooledtrials.planning import Cell, Progress, RunStopped, make_design, run
-from pooledtrials.planning.blocks import job_of, run_block
-from pooledtrials.planning.compiled import available
-from pooledtrials.planning.dispatch import WINDOW
-from pooledtrials.planning.plan import Plan
-from pooledtrials.planning.settings import METHODS, Settings
+from pooledtrials.planning.montecarlo.blocks import job_of, run_block
+from pooledtrials.planning.montecarlo.compiled import available
+from pooledtrials.planning.montecarlo.dispatch import WINDOW
+from pooledtrials.planning.montecarlo.plan import Plan
+from pooledtrials.planning.montecarlo.settings import METHODS, Settings
 
 ENGINES = ("numpy", "numba") if available() else ("numpy",)
 

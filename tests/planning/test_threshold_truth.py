@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from pooledtrials.planning.threshold_truth import ThresholdTruth, threshold_truth
+from pooledtrials.planning.studies.threshold_truth import ThresholdTruth, threshold_truth
 from pooledtrials.pooling import twin
 from pooledtrials.selection import effect_bounds
 

@@ -9,7 +9,7 @@ from linearmodels import PanelOLS
 from numpy.testing import assert_allclose
 
 from pooledtrials import pooling
-from pooledtrials.planning.true_confounding import true_confounding, with_questionnaire
+from pooledtrials.planning.studies.true_confounding import true_confounding, with_questionnaire
 from pooledtrials.pooling import twin
 from pooledtrials.selection import adjusted_estimate, regression_sensitivity
 

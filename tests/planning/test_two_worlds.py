@@ -11,7 +11,7 @@ from scipy import stats
 
 from pooledtrials import instruments, panels, pooling
 from pooledtrials.planning.studies import load_study, study_record, write_study
-from pooledtrials.planning.two_worlds import (
+from pooledtrials.planning.studies.two_worlds import (
     COLUMNS,
     METHODS,
     SHORT_SPELLS,

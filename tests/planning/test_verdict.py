@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 
 from pooledtrials.planning.studies import load_study
-from pooledtrials.planning.two_worlds import SHORT_SPELLS, WORLDS, grade, told_apart
+from pooledtrials.planning.studies.two_worlds import SHORT_SPELLS, WORLDS, grade, told_apart
 from pooledtrials.pooling import twin
 
 LEVERS = tuple(twin.INSTRUMENTS)

@@ -24,7 +24,7 @@ PLACE = "@POOL@"
 """In a template: the path of the YAML file, seen from the notebook."""
 WITHOUT = {
     "sphinx_exercise", "sphinx_proof", "sphinxcontrib.bibtex",
-    "pooledbook.reference", "pooledbook.citation", "pooledbook.colophon",
+    "pooledbook.pages.reference", "pooledbook.pages.citation", "pooledbook.pages.colophon",
 }  # fmt: skip
 """Extensions of the book that these pages have no use for."""
 WARNING = (

@@ -28,7 +28,7 @@ def graded(
     ----------
     replications
         Columns ``instrument``, ``world``, ``method``, ``estimate`` and ``truth``, many pools each,
-        as `pooledtrials.planning.two_worlds` gives them.
+        as `pooledtrials.planning.studies.two_worlds` gives them.
     method
         Which of its methods.
     ax

@@ -21,31 +21,31 @@ and the functions of sample size turn them round.
 `registry_from_twin` writes a synthetic one to try it on.
 """
 
-from pooledtrials.planning.arm_step import PlannedTrial
-from pooledtrials.planning.design import Cell, Design, make_design
-from pooledtrials.planning.dispatch import Progress, RunStopped
-from pooledtrials.planning.montecarlo import Study, run
-from pooledtrials.planning.next_trial import Prospects, prospects
-from pooledtrials.planning.pilot import Spreads, pilot_spreads
-from pooledtrials.planning.power import (
+from pooledtrials.planning.montecarlo.design import Cell, Design, make_design
+from pooledtrials.planning.montecarlo.dispatch import Progress, RunStopped
+from pooledtrials.planning.montecarlo.run import Study, run
+from pooledtrials.planning.montecarlo.tally import Tally
+from pooledtrials.planning.next_trial.arm_step import PlannedTrial
+from pooledtrials.planning.next_trial.pilot import Spreads, pilot_spreads
+from pooledtrials.planning.next_trial.power import (
     anderson_rubin_power,
     anderson_rubin_sample_size,
     tsls_power,
     tsls_sample_size,
+)
+from pooledtrials.planning.next_trial.prospects import Prospects, prospects
+from pooledtrials.planning.next_trial.trial_size import (
+    patients_for_strength,
+    patients_needed,
+    smallest_effect,
+    step_for_strength,
+    step_needed,
 )
 from pooledtrials.planning.registry import (
     RegistrySums,
     registry_designs,
     registry_from_twin,
     registry_sums,
-)
-from pooledtrials.planning.tally import Tally
-from pooledtrials.planning.trial_size import (
-    patients_for_strength,
-    patients_needed,
-    smallest_effect,
-    step_for_strength,
-    step_needed,
 )
 
 __all__ = [

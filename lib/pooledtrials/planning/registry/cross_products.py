@@ -20,7 +20,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from pooledtrials.arguments import Codes, Matrix
-from pooledtrials.planning.products import gram
+from pooledtrials.planning.montecarlo.products import gram
 from pooledtrials.planning.registry.rows import Rows
 
 _PATIENTS = 8192  # at a time, so that what belongs to them stays in a processor's cache

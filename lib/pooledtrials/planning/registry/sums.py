@@ -24,7 +24,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from pooledtrials.planning.dispatch import check_executor
+from pooledtrials.planning.montecarlo.dispatch import check_executor
 from pooledtrials.planning.registry.cross_products import CrossProducts, Shape, cross_products
 from pooledtrials.planning.registry.estimates import RegistrySums
 from pooledtrials.planning.registry.files import (

@@ -1,0 +1,1 @@
+"""Figures that move in a browser and stand still on paper."""

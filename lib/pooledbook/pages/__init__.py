@@ -1,0 +1,1 @@
+"""What Sphinx does for this book: offline, light, citable pages, and the reference."""

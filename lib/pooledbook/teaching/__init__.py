@@ -1,0 +1,1 @@
+"""For teachers and students: the student edition, its exercises, the class experiment on paper."""

@@ -38,7 +38,7 @@ class: .venv/.book  ## print the class experiment: a sheet a student, and the ke
 	$(BIN)/python -m pooledbook.teaching.handout --students $(STUDENTS) --seed $(SEED)
 
 serve: book  ## build the site and serve it on this machine
-	$(BIN)/python -m http.server --directory _build/html 8000
+	$(BIN)/python -m http.server --directory $(if $(POOL),_build/own,_build/html) 8000
 
 lab: .venv/.lab  ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab

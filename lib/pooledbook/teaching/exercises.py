@@ -130,7 +130,8 @@ def _exercise(label: str, task: str, solution: str, name: str) -> Exercise:
     if len(_MARK.findall(solution)) != len(answers) + len(questions) or len(answers) > 1:
         raise BookError(
             f"{name}: a mark of {label} cannot be read, or there are two answers; write"
-            " <!-- answer: {key:.2f} which number --> once, or <!-- ask: a question -->"
+            " <!-- answer: {key:.2f} which number --> once ({key:d} for a count), or"
+            " <!-- ask: a question -->"
         )
     answer = None
     if answers:

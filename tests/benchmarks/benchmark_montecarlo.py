@@ -222,8 +222,8 @@ def parts() -> None:
     """Where the time goes, six instruments; shares of a whole block."""
     for sampler, count, made in (
         ("rows", 512, design(6)),
-        ("cell_wishart", 1024, design(6, covariate=False)),
-        ("wishart", 4096, design(6)),
+        ("cell_wishart", 2**12, design(6, covariate=False)),
+        ("wishart", 2**14, design(6)),
     ):
         robust = sampler != "wishart"
         covariances = ("classical", "robust") if robust else ("classical",)

@@ -245,15 +245,15 @@ def test_a_digest_is_the_same_in_another_process():
 def test_the_kernel_s_version_goes_with_its_numbers():
     """Raise `plan.KERNEL` whenever these change: folders would mix what does not belong together."""
     asked = {"methods": ("2SLS", "LIML", "AR", "K", "CLR"), "engine": "numpy"}
-    assert plan.KERNEL == 1
-    frozen = {
-        "wishart": (-13.866245, 2414.623101, 196.639392),
-        "cell_wishart": (-108.367084, 2498.878352, 195.207483),
-        "rows": (-109.540963, 2490.252831, 189.777416),
+    assert plan.KERNEL == 2
+    frozen = {  # replications of more than one chunk, and sums
+        "wishart": (17_000, (2247.383868, 104999.539492, 8514.64765)),
+        "cell_wishart": (4_500, (-11078.468898, 28317.308855, 2247.107511)),
+        "rows": (600, (-110.134534, 3691.997044, 292.83984)),
     }
-    for sampler, sums in frozen.items():
+    for sampler, (reps, sums) in frozen.items():
         two = make_design(np.tile([0.0, 0, 1, 1, 0], 12))
-        found = run(two, [Cell(two.strength(5.0), 0.0, 0.6)], 400, sampler=sampler, **asked)
+        found = run(two, [Cell(two.strength(5.0), 0.0, 0.6)], reps, sampler=sampler, **asked)
         tallies = found.tallies[0]
         totals = [tallies[name].total for name in ("error: 2SLS", "F", "p: CLR")]
         np.testing.assert_allclose(totals, sums, rtol=1e-6)

@@ -47,20 +47,23 @@ def acceptance_strength(largest: float, alpha: float, k: int, dof: float | None 
 
 @lru_cache(maxsize=32)
 def acceptance_table(alpha: float, k: int, dof: float | None = None) -> Callable[[Vector], Vector]:
-    """`acceptance_strength` for arrays, by splines; their error is below 1e-6."""
+    """`acceptance_strength` for arrays, from a table; its error is below 1e-6."""
     weak = chi2_or_f_isf(alpha, k, dof)
     if k == 1:
         return lambda largest: np.maximum(largest - weak, 0.0)
     largest = weak + np.append(0.0, np.geomspace(1e-6 * weak, 1e5 * weak, 800))
     c = [m - acceptance_strength(float(m), alpha, k, dof) for m in largest]
     # with the limit of strong instruments at the end nothing is extrapolated
-    curve = interpolate.CubicSpline(
-        np.append(1 / largest, 0.0)[::-1], np.append(c, chi2_or_f_isf(alpha, 1, dof))[::-1]
-    )
+    shares = np.append(1 / largest, 0.0)[::-1]
+    curve = interpolate.CubicSpline(shares, np.append(c, chi2_or_f_isf(alpha, 1, dof))[::-1])
+    # a line between close nodes, unlike a spline, is followed without the interpreter's lock
+    fine = np.interp(np.linspace(0, shares.size - 1, 32_000), np.arange(shares.size), shares)
+    values = curve(fine)
 
     def strength(largest: Vector) -> Vector:
         inside = np.maximum(largest, weak)
-        return np.asarray(np.where(largest > weak, largest - curve(1 / inside), 0.0))
+        found = inside - np.interp(1 / inside, fine, values)
+        return np.where(largest > weak, found, 0.0)
 
     return strength
 

@@ -259,8 +259,12 @@ def parts() -> None:
 
 def cores() -> None:
     """Two workers against one: time of one over twice the time of two, tasks of 0.3 to 0.5 s."""
+    import dask
     from distributed import Client, LocalCluster
 
+    # or workers give memory back after every array, and ask for it again
+    for name, most in (("TRIM", 2**26), ("MMAP", 2**25)):
+        dask.config.set({f"distributed.nanny.pre-spawn-environ.MALLOC_{name}_THRESHOLD_": most})
     made = design(6)
     tasks = {
         "rows": (FULL | {"block": 24_000}, 24_000 * 8),

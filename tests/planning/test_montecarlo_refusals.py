@@ -81,6 +81,13 @@ def test_a_client_is_not_an_executor(design):
         run(design, [Cell(design.strength(1.0))], 5, executor=Client())
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_design_of_normal_draws_is_a_design(seed):
+    drawn = np.random.default_rng(seed).normal(size=300)
+    assert make_design(drawn).n_instruments == 1
+    assert make_design(np.arange(300) % 2, drawn).n_instruments == 1
+
+
 def test_clusters_must_be_more_than_the_covariance_needs():
     g = np.random.default_rng(1)
     few = make_design(g.normal(size=(60, 3)), clusters=np.arange(60) // 12)

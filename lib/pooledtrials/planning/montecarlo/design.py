@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,9 @@ from pooledtrials.instruments.partialling import factor_one
 from pooledtrials.planning.montecarlo.features import RowFeatures, row_features
 
 Errors = Callable[[np.random.Generator, int, int], npt.NDArray[np.float64]]
+
+_NOBODY_ELSE_S: Final = (1935, 5, 10)
+"""A seed that no caller's columns were drawn with."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -243,8 +247,8 @@ def make_design(
     if covariates is not None and covariates.shape[1]:
         columns.append(covariates)
     joined = np.column_stack(columns) if columns else None
-    # an arbitrary outcome: only the factors of instruments and controls are kept
-    filler = np.random.default_rng(0).normal(size=n)
+    # an arbitrary outcome, which no column of a caller is: only the other columns' factors are kept
+    filler = np.random.default_rng(_NOBODY_ELSE_S).normal(size=n)
     parts = factor_one(filler, instruments, "z", joined, groups)
     if parts.dof < 2:
         raise ValueError(

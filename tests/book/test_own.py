@@ -16,6 +16,7 @@ import yaml
 import pooledbook.own as own
 from pooledbook import notebooks
 from pooledbook.own import building, discretion, showing
+from pooledbook.own import planning as own_planning
 from pooledbook.own.__main__ import main
 from pooledbook.own.records import OUTCOMES, Records, open_records
 from pooledbook.tree import Book, BookError
@@ -173,6 +174,15 @@ def test_the_pages_show_what_the_library_finds(of_help: Book) -> None:
     assert showing.number(10 * ratio.first_stage.coefficient) in shown
     within = panels.fit(**pooling.analysis_set(panel, interviews="all").repeated)
     assert showing.number(within.coefficient) in text_of(of_help, "panels")
+
+
+@pytest.mark.parametrize("name", ["trials/help", "pools/six"])
+def test_the_plan_holds_the_interviews_that_were_held(root: Path, name: str) -> None:
+    records = open_records(root / "data" / f"{name}.yaml")
+    plans, _ = own_planning.same_again(records, "asi_drug")
+    rows = pooling.analysis_set(records.panel, "asi_drug")
+    assert sum(plan.interviews for plan in plans) == pytest.approx(len(rows))
+    assert sum(plan.patients for plan in plans) == len(records.panel.drop_duplicates("patient"))
 
 
 def test_the_site_of_help_needs_nothing_from_elsewhere(of_help: Book) -> None:

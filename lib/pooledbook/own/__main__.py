@@ -1,4 +1,4 @@
-"""``python -m pooledbook.own POOL``: every table of the book for your own trials."""
+"""``python -m pooledbook.own POOL``: the tables of the book for your own trials."""
 
 from __future__ import annotations
 

@@ -18,8 +18,8 @@ def spreads(mine: Records, outcome: str) -> planning.Spreads:
     return planning.pilot_spreads(**rows.instrumented)
 
 
-def same_again(mine: Records, outcome: str) -> tuple[planning.PlannedTrial, float]:
-    """A trial of all these patients with their step, and the effect that fixed effects show."""
+def same_again(mine: Records, outcome: str) -> tuple[tuple[planning.PlannedTrial, ...], float]:
+    """These trials with their common step, and the effect that fixed effects show."""
     if mine.by_site:
         raise ValueError(
             f"{', '.join(mine.by_site)} randomized sites: these plans are for people who are"
@@ -27,30 +27,41 @@ def same_again(mine: Records, outcome: str) -> tuple[planning.PlannedTrial, floa
         )
     rows = analysis_set(mine.panel, outcome)
     later = mine.panel[mine.panel["wave"].gt(0)]
+    later = later.assign(seen=later.index.isin(rows.y.index))
     stage = instruments.first_stage(**rows.instrumented)
     known = analysis_set(mine.panel, outcome, interviews="all")
     effect = panels.fit(**known.repeated)
-    plan = planning.PlannedTrial(
-        patients=int(mine.panel.groupby("trial")["patient"].nunique().sum()),
-        step=10 * float(stage.coefficients[0]),
-        months=tuple(float(month) for month in sorted(later["wave"].unique())),
-        follow_up=min(1.0, len(rows) / len(later)),
-        active_share=float(later["active"].mean()),
-        **spreads(mine, outcome).planned,
-    )
-    return plan, effect.coefficient
+    alike = spreads(mine, outcome).planned
+    plans = []
+    for _, trial in later.groupby("trial", sort=False):
+        seen = trial.groupby("wave")["seen"].mean()
+        seen = seen[seen.gt(0)]  # a month at which nobody was asked for this score
+        if seen.empty:
+            continue
+        people = trial.drop_duplicates("patient")
+        plans.append(
+            planning.PlannedTrial(
+                patients=len(people),
+                step=10 * float(stage.coefficients[0]),
+                months=tuple(map(float, seen.index)),
+                follow_up=tuple(map(float, seen)),
+                active_share=float(people["active"].mean()),
+                **alike,
+            )
+        )
+    return tuple(plans), effect.coefficient
 
 
 def needs(mine: Records, outcome: str) -> pd.DataFrame:
     """Step and patients for strength and for power, and the smallest effect that is found."""
-    plan, effect = same_again(mine, outcome)
+    plans, effect = same_again(mine, outcome)
     rows = {
-        f"step for an expected F of {f:g} (days in 30)": planning.step_for_strength(plan, f)
+        f"step for an expected F of {f:g} (days in 30)": planning.step_for_strength(plans, f)
         for f in STRENGTHS
     }
-    rows["step for 80 % power, effect as shown (days in 30)"] = planning.step_needed(plan, effect)
+    rows["step for 80 % power, effect as shown (days in 30)"] = planning.step_needed(plans, effect)
     rows["trial size for 80 % power, effect and step as shown"] = planning.patients_needed(
-        plan, effect
+        plans, effect
     )
-    rows["smallest effect found with 80 % power, step as shown"] = planning.smallest_effect(plan)
+    rows["smallest effect found with 80 % power, step as shown"] = planning.smallest_effect(plans)
     return pd.DataFrame({"needed": rows}).rename_axis("demand")

@@ -182,7 +182,9 @@ def test_the_plan_holds_the_interviews_that_were_held(root: Path, name: str) -> 
     plans, _ = own_planning.same_again(records, "asi_drug")
     rows = pooling.analysis_set(records.panel, "asi_drug")
     assert sum(plan.interviews for plan in plans) == pytest.approx(len(rows))
-    assert sum(plan.patients for plan in plans) == len(records.panel.drop_duplicates("patient"))
+    assert sum(plan.patients for plan in plans) == len(
+        records.panel.drop_duplicates(["trial", "patient"])
+    )
 
 
 def test_the_site_of_help_needs_nothing_from_elsewhere(of_help: Book) -> None:

@@ -25,7 +25,7 @@ from pooledtrials.arguments import Columns, Matrix, Vector, choice, finite, frac
 from pooledtrials.clusters import cluster_sums
 from pooledtrials.confidence_set import ConfidenceSet
 from pooledtrials.instruments.inversion import accepted_steps
-from pooledtrials.instruments.moments import joint_moments, refuse_few_clusters
+from pooledtrials.instruments.moments import joint_moments
 from pooledtrials.instruments.partialling import Partialled, partial_out
 from pooledtrials.instruments.robust_panel import on_circle
 from pooledtrials.resampling import Seed, sign_patterns
@@ -159,7 +159,7 @@ def _prepare(
     if data.clusters is None:
         groups = np.arange(data.nobs)
     else:
-        refuse_few_clusters(data)
+        joint_moments(data)  # refuses clusters that leave nothing to draw
         groups = data.clusters
     n_groups, k, p = int(groups.max()) + 1, data.n_instruments, data.n_partialled
     gram = (data.q[:, :, None] * data.q[:, None, :]).reshape(data.nobs, k * k)

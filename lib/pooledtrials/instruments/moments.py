@@ -37,6 +37,8 @@ from pooledtrials.instruments.partialling import Factored, Partialled
 
 COVARIANCES: Final = ("classical", "robust", "HC3")
 FORMS: Final = ("wald", "score")
+_ROUNDING: Final = 1e-16
+"""Of a variance: what is left of it when scores cancel is less, by orders of magnitude."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,7 +169,12 @@ def _row_covariance(
         errors = errors / (1 - _leverage(data))[:, None]
     lost = data.n_partialled + (data.n_instruments if form == "wald" else 0)
     factor = small_sample_factor(label, data.nobs, lost, data.n_clusters, debiased)
-    return factor * score_meat(data.q, errors, data.clusters)
+    meat = score_meat(data.q, errors, data.clusters)
+    if data.clusters is not None:
+        for part in range(2):
+            smallest = float(np.linalg.eigvalsh(meat[part, part])[0])
+            refuse_cancelled(smallest, float(np.mean(errors[:, part] ** 2)))
+    return factor * meat
 
 
 def score_meat(weights: Matrix, errors: Matrix, clusters: Codes | None) -> Matrix:
@@ -200,7 +207,30 @@ def score_error(
         scores = cluster_sums(scores, data.clusters)
     label = "robust" if data.clusters is None else "clustered"
     factor = small_sample_factor(label, data.nobs, lost, data.n_clusters, debiased)
-    return math.sqrt(factor * float(np.sum(scores**2)))
+    meat = float(np.sum(scores**2))
+    if data.clusters is not None:
+        refuse_cancelled(meat, float(np.mean(residual**2) * (instrument @ instrument)))
+    return math.sqrt(factor * meat)
+
+
+def refuse_cancelled(meat: float, scale: float) -> None:
+    """Refuse a clustered variance in which every cluster's scores sum to zero.
+
+    Residuals sum to zero over the rows that an instrument alone moves. If these rows are whole
+    clusters, as where a trial has one site or an arm is one village, what is left is rounding.
+    ``scale`` is what the variance would be if rows were independent.
+
+    Raises
+    ------
+    ValueError
+        If ``meat`` is nothing beside ``scale``.
+    """
+    if meat <= _ROUNDING * scale and scale > 0:
+        raise ValueError(
+            "clusters are too few where an instrument varies (an arm, or the arm of a trial, that"
+            " is one cluster or two): a clustered variance there is zero whatever the data; use"
+            " finer clusters, instruments that share clusters, or randomization inference"
+        )
 
 
 def refuse_few_clusters(data: Partialled) -> int:

@@ -25,6 +25,7 @@ from pooledtrials.arguments import (
     zero_one,
 )
 from pooledtrials.clusters import cluster_sums
+from pooledtrials.instruments.moments import refuse_cancelled
 from pooledtrials.results import Estimate
 
 
@@ -211,9 +212,12 @@ def _difference(variable: Vector, assigned: Vector) -> tuple[float, Vector]:
 
 def influence_error(influence: Matrix, clusters: Codes | None) -> Vector:
     """Standard errors from each row's influence on each of several estimates, HC0 or CR0."""
+    square = np.sum(influence**2, axis=0)
     if clusters is not None:
-        influence = cluster_sums(influence, clusters)
-    return np.asarray(np.sqrt(np.sum(influence**2, axis=0)))
+        apart, square = square, np.sum(cluster_sums(influence, clusters) ** 2, axis=0)
+        for meat, scale in zip(square, apart, strict=True):
+            refuse_cancelled(float(meat), float(scale))
+    return np.asarray(np.sqrt(square))
 
 
 def _estimate(name: str, share: float, influence: Vector, data: _Binary) -> Estimate:

@@ -14,7 +14,7 @@ from pooledtrials.arguments import Columns, Matrix, Vector, choice
 from pooledtrials.clusters import cluster_sums, small_sample_factor
 from pooledtrials.instruments.conditional import chi2_or_f_sf
 from pooledtrials.instruments.estimators import liml_of
-from pooledtrials.instruments.moments import refuse_few_clusters
+from pooledtrials.instruments.moments import refuse_cancelled, refuse_few_clusters
 from pooledtrials.instruments.partialling import Partialled, partial_out
 from pooledtrials.instruments.robust_tests import one_instrument_reason
 from pooledtrials.results import Estimate, Test
@@ -226,7 +226,10 @@ def _two_step(data: Partialled) -> tuple[float, float, float]:
         refuse_few_clusters(data)
     reduced, stage = data.reduced_form, data.first_stage
     first = float(stage @ reduced) / float(stage @ stage)
+    residual = data.y_residual - first * data.x_residual
     weight = _meat(data.q, data.y - first * data.x, data)
+    if data.clusters is not None:
+        refuse_cancelled(float(np.linalg.eigvalsh(weight)[0]), float(np.mean(residual**2)))
     b, value = _criterion(reduced, stage, weight)
     return b, value, 1 / math.sqrt(float(stage @ np.linalg.solve(weight, stage)))
 

@@ -130,6 +130,27 @@ def test_order_of_rows_and_names_of_patients_do_not_matter(order):
     assert sorted(one["lead"]) == [20, 50, 70]
 
 
+def test_leads_of_a_pool_keep_people_and_schedules_apart():
+    """Rows 3 and 4 are another trial's: the same label is another person."""
+    alone = leads([1, 2, 3, 4], [1, 2, 3, 4], [17] * 4, [0, 3, 6, 9])
+    assert_array_equal(alone["lead"], [2, 3, 4])
+    pool = leads([1, 2, 3, 4], [1, 2, 3, 4], [17] * 4, [0, 3, 6, 9], ["a", "a", "b", "b"])
+    assert list(pool.columns) == ["trial", "patient", "wave", "y", "x", "lead"]
+    assert pool["trial"].tolist() == ["a", "b"]
+    assert_array_equal(pool["lead"], [2, 4])
+
+
+def test_leads_of_a_pool_are_those_of_its_trials():
+    """Schedules interleave: 3 months is a wave of the second trial only."""
+    first = panel()
+    second = panel().assign(wave=lambda d: d["wave"].map({0: 0, 6: 3, 12: 6}), x=lambda d: -d["x"])
+    pool = pd.concat([first.assign(trial="a"), second.assign(trial="b")], ignore_index=True)
+    found = leads(pool["y"], pool["x"], pool["patient"], pool["wave"], pool["trial"])
+    each = [leads(d["y"], d["x"], d["patient"], d["wave"]) for d in (first, second)]
+    apart = pd.concat(each, ignore_index=True)
+    pd.testing.assert_frame_equal(found.drop(columns="trial").reset_index(drop=True), apart)
+
+
 def test_leads_find_selection_and_nothing_else():
     """Exposure follows a fixed trait: where it moves y the lead does too, given x."""
     g = np.random.default_rng(2)
@@ -151,7 +172,7 @@ def test_leads_find_selection_and_nothing_else():
         ({"lead": 0}, "lead is 0"),
         ({"lead": 1.5}, r"lead is 1\.5"),
         ({"lead": 3}, "no patient has an interview 3 waves"),
-        ({"patients": ["a"] * 7}, "rows repeat a patient and wave"),
+        ({"patients": ["a"] * 7}, r"waves repeats .* or give trials"),
         ({"patients": None}, "patients is None"),
         ({"patients": ["a"] * 6}, "patients has 6 rows"),
         ({"x": np.ones(6)}, "x has 6 rows but y has 7"),

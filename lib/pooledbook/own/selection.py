@@ -42,10 +42,11 @@ def negative_controls(mine: Records, outcome: str) -> Iterator[str | pd.DataFram
     rows = analysis_set(mine.panel, outcome, interviews="all")
     found, reasons = {}, {}
     try:
-        ahead = selection.leads(rows.y, rows.x, rows.patients, rows.waves)
+        ahead = selection.leads(rows.y, rows.x, rows.patients, rows.waves, rows.trials)
         found["attendance next time"] = panels.fit(
-            ahead["y"], ahead["lead"], ahead["patient"], ahead["wave"], ahead[["x"]]
-        )
+            ahead["y"], ahead["lead"], ahead["patient"], ahead["wave"], ahead[["x"]],
+            trials=ahead["trial"],
+        )  # fmt: skip
     except ValueError as refusal:
         reasons["attendance next time"] = str(refusal)
     first = f"{outcome}_baseline"

@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from pooledtrials.arguments import Columns, Vector, finite, label_codes, one_column, same_index
+from pooledtrials.arguments import Columns, Vector, finite, one_column, same_index
+from pooledtrials.panels.coding import labelled, pair, refuse_repeats
 from pooledtrials.results import Estimate, Test
 
 
@@ -119,7 +120,13 @@ def negative_controls(
 
 
 def leads(
-    y: Columns, x: Columns, patients: Columns, waves: Columns, *, lead: int = 1
+    y: Columns,
+    x: Columns,
+    patients: Columns,
+    waves: Columns,
+    trials: Columns | None = None,
+    *,
+    lead: int = 1,
 ) -> pd.DataFrame:
     """Present outcome and exposure beside the exposure of a later wave: a placebo exposure.
 
@@ -133,14 +140,19 @@ def leads(
         Outcome and exposure of each interview.
     patients : (n,) labels
     waves : (n,)
-        Planned times, such as months; the k-th later one is counted among all waves that occur.
+        Planned times, such as months; the k-th later one is counted among the waves that occur in
+        the patient's trial.
+    trials : (n,) labels, optional
+        Of a pool: a label of ``patients`` in two trials is two patients, and each trial has a
+        schedule of its own. Without it all rows are one trial's.
     lead : how many waves later, 1 or more
 
     Returns
     -------
     DataFrame
         ``patient``, ``wave``, ``y``, ``x``, ``lead`` for interviews whose patient has one ``lead``
-        waves later; indexed by the row's position in the arguments.
+        waves later, with ``trial`` first if trials were given; indexed by the row's position in the
+        arguments.
 
     Raises
     ------
@@ -149,30 +161,27 @@ def leads(
     """
     if lead != int(lead) or lead < 1:
         raise ValueError(f"lead is {lead!r}: give a whole number of at least 1")
-    same_index(y=y, x=x, patients=patients, waves=waves)
+    same_index(y=y, x=x, patients=patients, waves=waves, trials=trials)
     outcome = one_column(y, "y", "give one outcome at a time")
     n = outcome.size
     exposure = one_column(x, "x", "give one exposure", n)
-    codes = label_codes(patients, "patients", n)
-    if codes is None:
-        raise ValueError("patients is None: give one label per row")
+    label, names = labelled(patients, "patients", n)
+    trial, _ = labelled(trials, "trials", n)
+    person, names = pair(label, names, trial, True)
     times = one_column(waves, "waves", "give one column", n)
-    _, order = np.unique(times, return_inverse=True)
-    grid = np.full((int(codes.max()) + 1, int(order.max()) + 1 + int(lead)), -1)
-    grid[codes, order] = np.arange(n)
-    twice = int((grid[codes, order] != np.arange(n)).sum())
-    if twice:
-        raise ValueError(
-            f"patients and waves: {twice} rows repeat a patient and wave: keep one row each"
-        )
-    later = grid[codes, order + int(lead)]
+    planned, wave = np.unique(times, return_inverse=True)
+    refuse_repeats(person, names, wave, tuple(planned.tolist()), trials is None)
+    # a trial's waves follow each other, and nobody has a row in the turns of another trial
+    _, turn = np.unique(trial * planned.size + wave, return_inverse=True)
+    grid = np.full((len(names), int(turn.max()) + 1 + int(lead)), -1)
+    grid[person, turn] = np.arange(n)
+    later = grid[person, turn + int(lead)]
     kept = np.flatnonzero(later >= 0)
     if kept.size == 0:
         raise ValueError(f"no patient has an interview {lead} waves after another")
-    labels = np.asarray(patients).reshape(-1)
-    return pd.DataFrame(
+    pairs = pd.DataFrame(
         {
-            "patient": labels[kept],
+            "patient": np.asarray(patients).reshape(-1)[kept],
             "wave": times[kept],
             "y": outcome[kept],
             "x": exposure[kept],
@@ -180,6 +189,9 @@ def leads(
         },
         index=kept,
     )
+    if trials is not None:
+        pairs.insert(0, "trial", np.asarray(trials).reshape(-1)[kept])
+    return pairs
 
 
 def _holm(p: Vector) -> Vector:

@@ -17,8 +17,8 @@ from pooledtrials.results import Estimate, Test
 from pooledtrials.selection import leads, negative_controls
 
 
-def estimate(coefficient, error=1.0):
-    return Estimate("OLS", coefficient, error, "robust", 100, 98)
+def estimate(coefficient, error=1.0, dof=math.inf):
+    return Estimate("OLS", coefficient, error, "robust", 100, dof)
 
 
 @settings(max_examples=30)
@@ -55,6 +55,20 @@ def test_words_name_what_fails_and_what_remains_possible():
     assert list(bad.to_frame().index) == ["baseline drinks", "lead"]
 
 
+def test_few_degrees_of_freedom_count():
+    """Clustered by four trials an estimate has three of them: t, in p-values and in words."""
+    found = negative_controls({"a": estimate(2.0, dof=3), "b": estimate(2.0)})
+    assert_allclose(found.table["p_value"], [2 * stats.t.sf(2, 3), 2 * stats.norm.sf(2)])
+    assert f"up to {2 + stats.t.isf(0.05 / 4, 3):.3g}" in found.describe()
+
+
+def test_bad_alpha():
+    found = negative_controls({"a": estimate(1.0)})
+    for ask in (found.describe, found.rejected):
+        with pytest.raises(ValueError, match="alpha is 5: give a number strictly between 0 and 1"):
+            ask(5)
+
+
 def test_units_and_signs_do_not_change_the_p_values():
     base = negative_controls({"a": estimate(1.0, 0.7), "b": estimate(-2.0, 0.9)}).table
     moved = negative_controls({"a": estimate(-3.0, 2.1), "b": estimate(6.0, 2.7)}).table
@@ -86,7 +100,12 @@ INAPPLICABLE = Test.not_applicable("J", "valid", "one instrument")
         ({}, {}, "estimates is empty"),
         ({"a": 0.3}, {}, "estimates holds float as 'a'"),
         ({"a": INAPPLICABLE}, {}, "does not apply: one instrument"),
-        ({"a": estimate(1.0, math.nan)}, {}, "without a usable standard error"),
+        ([estimate(1.0)], {}, "estimates is a list: give a mapping"),
+        ({"a": estimate(1.0, math.nan)}, {}, "'a', whose standard error is nan: leave"),
+        ({"a": estimate(1.0, 0.0)}, {}, r"'a', whose standard error is 0\.0: leave"),
+        ({"a": estimate(1.0, math.inf)}, {}, "'a', whose standard error is inf: leave"),
+        ({"a": estimate(math.nan)}, {}, "'a', whose coefficient is nan: leave"),
+        ({"a": estimate(1.0, dof=0)}, {}, "'a', whose dof is 0: leave"),
         ({"a": estimate(1.0)}, {"expected": math.inf}, "expected is inf"),
         ({"a": Test("AR", 1.0, 0.3, "chi2(1)", (1.0,), "0")}, {"expected": 1.0}, "null of its own"),
     ],

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from pooledtrials.arguments import Columns, Vector, finite, one_column, same_index
+from pooledtrials.arguments import Columns, Vector, finite, fraction, one_column, same_index
 from pooledtrials.panels.coding import labelled, pair, refuse_repeats
 from pooledtrials.results import Estimate, Test
 
@@ -32,14 +32,17 @@ class NegativeControls:
     joint_p_value : of the hypothesis that all are as expected, the least adjusted p-value
         (Bonferroni), valid however they are correlated
     expected : the value they should have
+    dof : degrees of freedom of each row's t reference, ``nan`` for a test
     """
 
     table: pd.DataFrame
     joint_p_value: float
     expected: float
+    dof: Vector
 
     def rejected(self, alpha: float = 0.05) -> list[str]:
         """Controls that fail, with a familywise error of at most ``alpha`` (Holm)."""
+        fraction(alpha, "alpha")
         return [str(name) for name in self.table.index[self.table["p_holm"] <= alpha]]
 
     def to_frame(self) -> pd.DataFrame:
@@ -63,7 +66,7 @@ class NegativeControls:
                 f"None of {count} negative controls fails ({p}); how much bias they leave room for"
                 " these tests do not say."
             )
-        half = float(stats.norm.isf(alpha / 2 / count)) * errors
+        half = stats.t.isf(alpha / 2 / count, self.dof) * errors
         reach = ((self.table["coefficient"] - self.expected).abs() + half).max()
         return (
             f"None of {count} negative controls fails ({p}), which is not evidence of no bias:"
@@ -78,26 +81,32 @@ def negative_controls(
 
     Parameters
     ----------
-    estimates : results by name: `Estimate` (two-sided normal p-value against ``expected``), or a
-        `Test` of the placebo's null, such as an Anderson-Rubin test where instruments are weak
+    estimates : results by name: `Estimate` (two-sided p-value against ``expected``, t with the
+        estimate's ``dof``, normal if they are infinite), or a `Test` of the placebo's null, such as
+        an Anderson-Rubin test where instruments are weak
     expected : value that every estimate should have
 
     Raises
     ------
     ValueError
-        For no results, results of another kind, tests that do not apply, or an ``expected`` other
-        than zero beside a test.
+        For no results, results of another kind, estimates without a standard error or degrees of
+        freedom, tests that do not apply, or an ``expected`` other than zero beside a test.
     """
     finite(expected, "expected")
+    if not isinstance(estimates, Mapping):
+        raise ValueError(
+            f"estimates is a {type(estimates).__name__}: give a mapping from names to results"
+        )
     if not estimates:
         raise ValueError("estimates is empty: give at least one negative control")
-    rows = {}
+    rows, dof = {}, []
     for name, found in estimates.items():
         if isinstance(found, Estimate):
-            t = (found.coefficient - expected) / found.standard_error
-            if not math.isfinite(t):
-                raise ValueError(f"estimates holds {name!r} without a usable standard error")
-            rows[name] = (found.coefficient, found.standard_error, float(2 * stats.norm.sf(abs(t))))
+            coefficient, error = found.coefficient, found.standard_error
+            _refuse_unusable(name, found)
+            t = (coefficient - expected) / error
+            rows[name] = (coefficient, error, float(2 * stats.t.sf(abs(t), found.dof)))
+            dof.append(found.dof)
         elif isinstance(found, Test):
             if not found.applicable:
                 raise ValueError(f"estimates holds {name!r}, which does not apply: {found.reason}")
@@ -107,6 +116,7 @@ def negative_controls(
                     " estimates, or leave expected out"
                 )
             rows[name] = (math.nan, math.nan, found.p_value)
+            dof.append(math.nan)
         else:
             raise ValueError(
                 f"estimates holds {type(found).__name__} as {name!r}: give Estimate or Test"
@@ -116,7 +126,7 @@ def negative_controls(
     table.index.name = "control"
     p = table["p_value"].to_numpy()
     table["p_holm"] = _holm(p)
-    return NegativeControls(table, float(min(1.0, p.size * p.min())), expected)
+    return NegativeControls(table, float(min(1.0, p.size * p.min())), expected, np.array(dof))
 
 
 def leads(
@@ -192,6 +202,20 @@ def leads(
     if trials is not None:
         pairs.insert(0, "trial", np.asarray(trials).reshape(-1)[kept])
     return pairs
+
+
+def _refuse_unusable(name: str, found: Estimate) -> None:
+    """Refuse an estimate that has no t."""
+    checks = {
+        "coefficient": (found.coefficient, math.isfinite(found.coefficient)),
+        "standard error": (found.standard_error, 0 < found.standard_error < math.inf),
+        "dof": (found.dof, found.dof > 0),
+    }
+    for what, (value, usable) in checks.items():
+        if not usable:
+            raise ValueError(
+                f"estimates holds {name!r}, whose {what} is {value}: leave it out, or fit it anew"
+            )
 
 
 def _holm(p: Vector) -> Vector:

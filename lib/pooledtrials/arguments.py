@@ -7,7 +7,8 @@ what was found and how often, and what to do.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from types import UnionType
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -18,6 +19,7 @@ Vector: TypeAlias = npt.NDArray[np.float64]
 Matrix: TypeAlias = npt.NDArray[np.float64]
 Codes: TypeAlias = npt.NDArray[np.intp]
 Columns: TypeAlias = npt.ArrayLike | pd.Series | pd.DataFrame
+Number: TypeAlias = int | float | np.number
 
 
 def one_column(values: Columns, name: str, why: str, n: int | None = None) -> Vector:
@@ -155,7 +157,7 @@ def fraction(value: float, name: str) -> float:
     ValueError
         Otherwise.
     """
-    if not isinstance(value, int | float | np.number) or not 0 < float(value) < 1:
+    if not isinstance(value, Number) or not 0 < float(value) < 1:
         raise ValueError(f"{name} is {value!r}: give a number strictly between 0 and 1")
     return float(value)
 
@@ -168,9 +170,57 @@ def finite(value: float, name: str) -> float:
     ValueError
         Otherwise.
     """
-    if not isinstance(value, int | float | np.number) or not np.isfinite(float(value)):
+    if not isinstance(value, Number) or not np.isfinite(float(value)):
         raise ValueError(f"{name} is {value!r}: give one finite number")
     return float(value)
+
+
+def correlation(value: float, name: str) -> float:
+    """A number from -1 to 1.
+
+    Raises
+    ------
+    ValueError
+        Otherwise.
+    """
+    if not -1 <= finite(value, name) <= 1:
+        raise ValueError(f"{name} is {value}: a correlation is between -1 and 1")
+    return float(value)
+
+
+def whole(value: int, name: str, least: int) -> int:
+    """A whole number of at least ``least``.
+
+    Raises
+    ------
+    ValueError
+        Otherwise.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise ValueError(f"{name} is {value!r}: give a whole number, {least} or more")
+    return int(value)
+
+
+def sequence_of(
+    kind: type | UnionType, values: Any, name: str, what: str, *, alone: bool = False
+) -> tuple[Any, ...]:
+    """Values of one kind as a tuple; ``alone``, one may stand for a sequence of one.
+
+    Raises
+    ------
+    ValueError
+        For anything else, asking for ``what``.
+    """
+    if alone and isinstance(values, kind):
+        return (values,)
+    several = isinstance(values, Iterable) and getattr(values, "ndim", 1) > 0
+    if isinstance(values, str) or not several:
+        raise ValueError(f"{name} is {_shown(values)}: give {what}")
+    found = tuple(values)
+    for value in found:
+        if not isinstance(value, kind):
+            raise ValueError(f"{name} holds {_shown(value)}: give {what}")
+    return found
 
 
 def choice(value: str, name: str, allowed: Sequence[str]) -> str:
@@ -185,6 +235,11 @@ def choice(value: str, name: str, allowed: Sequence[str]) -> str:
         listed = ", ".join(repr(a) for a in allowed)
         raise ValueError(f"{name} is {value!r}: give one of {listed}")
     return value
+
+
+def _shown(value: Any) -> str:
+    plain = value is None or isinstance(value, str | Number)
+    return repr(value) if plain else f"a {type(value).__name__}"
 
 
 def _refuse_gaps(matrix: Matrix, name: str) -> None:

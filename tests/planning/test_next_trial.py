@@ -277,6 +277,17 @@ def test_a_whole_number_that_suffices_is_not_raised():
     assert patients_for_strength(trial, exact) == 400
 
 
+def test_no_answer_is_a_trial_that_cannot_be_planned():
+    clear = replace(TRIAL, step=30.0)
+    least = patients_needed(clear, 5.0)
+    assert least == replace(clear, patients=least).patients == 4
+    assert patients_for_strength([clear] * 6, 1.001) == 24
+
+
+def test_follow_up_as_a_list_is_as_good():
+    assert replace(TRIAL, months=[3, 6, 12], follow_up=[0.9, 0.8, 0.7]) == TRIAL
+
+
 # --- by simulation ---
 
 
@@ -467,6 +478,21 @@ def test_describe_and_frame():
         ({"months": (0, 6, 9)}, "give at least one follow-up after month 0"),
         ({"months": (6, 3, 9)}, "in order"),
         ({"follow_up": (0.9, 0.8)}, "follow_up has 2 shares for 3 months"),
+        ({"follow_up": [0.9, 0.8]}, "follow_up has 2 shares for 3 months: give one share for all"),
+        (
+            {"follow_up": "all"},
+            "follow_up is 'all': give one share for all months, or one for each",
+        ),
+        (
+            {"follow_up": (0.9, None, 0.8)},
+            "follow_up holds None: give one share for all months, or",
+        ),
+        ({"follow_up": math.nan}, "follow_up is nan: give a share above 0"),
+        ({"months": 3}, r"months is 3: give the follow-ups in order, as in \(3, 6\)"),
+        ({"months": (3, math.inf, 12)}, "months is inf"),
+        ({"half_month": "x"}, "half_month is 'x'"),
+        ({"step": 45}, "step is 45, but days between 0 and 30 differ by 30 at most"),
+        ({"step": -30.5}, "step is -30.5"),
         ({"follow_up": 0.0}, "follow_up is 0.0: give a share above 0"),
         ({"follow_up": (0.9, 0.8, 1.2)}, "follow_up is 1.2"),
         ({"half_month": 0}, "half_month is 0"),
@@ -484,6 +510,19 @@ def test_plans_refused(changes, message):
     ("call", "message"),
     [
         (lambda: prospects([], 0.1, 0.0), "trials has 0 entries"),
+        (
+            lambda: prospects({"a": TRIAL}, 0.1, 0.0),
+            "trials holds 'a': give a PlannedTrial or a seq",
+        ),
+        (
+            lambda: step_needed(None, 0.1),
+            "trials is None: give a PlannedTrial or a sequence of them",
+        ),
+        (
+            lambda: prospects(TRIAL, 0.1, 0.0, draws=1000.5),
+            "draws is 1000.5: give a whole number, 1",
+        ),
+        (lambda: patients_needed(TRIAL, 1e-160), "effect or step is 0"),
         (lambda: prospects(TRIAL, math.inf, 0.0), "effect is inf"),
         (lambda: prospects(TRIAL, 0.1, 1.5), "endogeneity is 1.5"),
         (lambda: prospects(TRIAL, 0.1, 0.0, alpha=5), "alpha is 5"),

@@ -49,9 +49,59 @@ def test_no_effect_is_rejected_at_the_level():
     assert allowed < 0.05
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"beta": math.nan}, "beta is nan: give one finite number"),
+        ({"gamma": math.nan}, "gamma is nan: give one finite number"),
+        ({"gamma": "half"}, "gamma is 'half'"),
+        (
+            {"rho": -1},
+            "rho is -1, with which u [+] beta v does not vary at beta 1: give a rho near",
+        ),
+        ({"partialled": 1.5}, "partialled is 1.5: give a whole number, 0 or more"),
+    ],
+)
+def test_anderson_rubin_refuses(changes, message):
+    case = {"beta": 1, "gamma": 0.5, "z_variance": 0.25, "u_sd": 1, "v_sd": 1, "rho": 0} | changes
+    for function, first in ((anderson_rubin_power, 250), (anderson_rubin_sample_size, 0.8)):
+        with pytest.raises(ValueError, match=message):
+            function(first, **case)
+
+
+def test_perfect_endogeneity_is_no_trouble_in_itself():
+    assert 0.05 < anderson_rubin_power(250, 0.5, 0.5, 0.25, 1, 1, -1) < 1
+
+
+@pytest.mark.parametrize("power", [0.05, 0.01])
+def test_a_power_that_every_test_has_is_refused(power):
+    with pytest.raises(ValueError, match=f"power is {power} and alpha 0.05: a test has its level"):
+        tsls_sample_size(power, 1, 0.5, 1, 1)
+    with pytest.raises(ValueError, match=f"power is {power} and alpha 0.05: a test has its level"):
+        anderson_rubin_sample_size(power, 1, 0.5, 0.25, 1, 1, 0.5)
+
+
+def test_sizes_beyond_reach_are_refused():
+    words = "more than 1,000,000,000 rows would be needed"
+    for beta in (1e-9, 1e-300):
+        with pytest.raises(
+            ValueError, match=f"beta {beta} or correlation 0.5 is too small: {words}"
+        ):
+            tsls_sample_size(0.8, beta, 0.5, 1, 1)
+        with pytest.raises(ValueError, match=f"beta {beta} or gamma 0.5 is too small: {words}"):
+            anderson_rubin_sample_size(0.8, beta, 0.5, 0.25, 1, 1, 0.5)
+    near = anderson_rubin_sample_size(0.8, 4e-4, 0.5, 0.25, 1, 1, 0.5)
+    assert 7e8 < near < 1e9
+    assert_allclose(near, tsls_sample_size(0.8, 4e-4, 0.25, 1, 1), rtol=2e-3)
+
+
 def test_refusals():
     with pytest.raises(ValueError, match="u_sd is 0"):
         tsls_power(100, 1, 0.5, 1, 0)
+    with pytest.raises(ValueError, match=r"correlation is 1\.5: a correlation is between -1 and 1"):
+        tsls_power(100, 1, 1.5, 1, 1)
+    with pytest.raises(ValueError, match="correlation is -2"):
+        tsls_sample_size(0.8, 1, -2, 1, 1)
     with pytest.raises(ValueError, match="beta or gamma is 0"):
         anderson_rubin_sample_size(0.8, 0, 1, 1, 1, 1, 0)
     with pytest.raises(ValueError, match="n is 2, too few"):

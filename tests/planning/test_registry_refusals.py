@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import shutil
+import signal
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 
 import numpy as np
 import polars as pl
 import pytest
 from small_registry import LABELS, small_registry, write
 
-from pooledtrials.planning import registry_sums
+from pooledtrials.planning import RunStopped, registry_sums
+from pooledtrials.planning.registry import sums
 
 ROWS = small_registry(400)
 Z, CONTROLS = ["first", "second"], ["age", "dose"]
@@ -198,6 +203,11 @@ def test_columns_that_say_nothing(attempt):
         attempt(z="x")
     with pytest.raises(ValueError, match=r"rows is 0"):
         attempt(rows=0)
+    for rows in ("a", 1.5):
+        with pytest.raises(ValueError, match=rf"rows is {rows!r}: give a whole number, 1 or more"):
+            attempt(rows=rows)
+    with pytest.raises(ValueError, match=r"z is 3: give a column's name or a sequence of them"):
+        attempt(z=3)
     flat = ROWS.with_columns(pl.lit(0.3).alias("age"))
     with pytest.raises(ValueError, match=r"controls column 'age' is constant: leave it out"):
         attempt(flat).tsls()
@@ -229,3 +239,51 @@ def test_a_client_is_not_its_executor(attempt):
 
     with pytest.raises(ValueError, match=r"executor is a Client: .*client\.get_executor\(\)"):
         attempt(executor=Client())
+
+
+def test_an_executor_that_is_closed_takes_no_work(attempt):
+    pool = ThreadPoolExecutor(1)
+    pool.shutdown()
+    with pytest.raises(RunStopped, match=r"takes no more work .*after shutdown.*; 0 of 3 blocks"):
+        attempt(executor=pool)
+
+
+def _dies():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_process_that_is_killed_is_explained(attempt):
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawn) as pool:
+        pool.submit(_dies)
+        with pytest.raises(RunStopped, match=r"the executor .* \(BrokenProcessPool: .*of 3 blocks"):
+            attempt(executor=pool)
+
+
+class _Late(Executor):
+    """Works only when a result is asked for; counts what is handed out and not asked for yet."""
+
+    def __init__(self):
+        self.open = self.most = 0
+
+    def submit(self, function, /, *arguments):
+        executor = self
+
+        class Asked(Future):
+            def result(self, timeout=None):
+                executor.open -= 1
+                return function(*arguments)
+
+        self.open += 1
+        self.most = max(self.most, self.open)
+        return Asked()
+
+
+def test_finished_sums_do_not_pile_up(attempt, monkeypatch):
+    alone = attempt(rows=50)
+    wide = _Late()
+    assert attempt(rows=50, executor=wide).tsls() == alone.tsls()
+    monkeypatch.setattr(sums, "AHEAD", 3 * alone.shape.bytes)
+    narrow = _Late()
+    assert attempt(rows=50, executor=narrow).tsls() == alone.tsls()
+    assert narrow.most == 3 < wide.most

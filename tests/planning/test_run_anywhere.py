@@ -105,7 +105,7 @@ def test_same_bits_whoever_is_first(design, cells):
             future = Future()
             self.waiting.append((future, function, arguments))
             self.most = max(self.most, len(self.waiting))
-            if len(self.waiting) == WINDOW or arguments[0].block[:2] == last:
+            if len(self.waiting) == WINDOW or arguments[1].block[:2] == last:
                 for each, call, given in reversed(self.waiting):
                     each.set_result(call(*given))
                 self.waiting = []
@@ -183,9 +183,10 @@ def test_progress_is_told_only_when_asked(design, cells, capsys):
     assert all(p.total == 10 and p.computed == p.done for p in told)
     assert told[-1].seconds_left == 0
     assert told[0].seconds_left == pytest.approx(9 * told[0].seconds)
-    assert str(told[-1]) == "10 of 10 blocks, 0 s left"
+    assert str(told[-1]) == "10 of 10 blocks, nothing left"
     assert math.isinf(Progress(3, 10, 0, 0.1).seconds_left)
     assert str(Progress(3, 10, 0, 0.1)) == "3 of 10 blocks, time left unknown"
+    assert str(Progress(3, 3, 0, 0.1)) == "3 of 3 blocks, nothing left"
     assert capsys.readouterr().out == ""
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from pooledtrials.planning.montecarlo.row_tests import row_outcomes
 from pooledtrials.planning.montecarlo.samplers import SAMPLERS, reduce_rows, row_errors
 from pooledtrials.planning.montecarlo.settings import Settings
 from pooledtrials.planning.montecarlo.tally import Tally
+
+_S = TypeVar("_S")
+_T = TypeVar("_T")
 
 Tallies = dict[str, Tally]
 
@@ -57,10 +60,10 @@ def run_block(job: Job) -> Tallies:
     return tallies
 
 
-def attempt(job: Job) -> Tallies | Exception:
-    """`run_block`, an error as its value: what an executor itself raises is then its own."""
+def attempt(work: Callable[[_S], _T], given: _S) -> _T | Exception:
+    """Do the work, an error as its value: what an executor itself raises is then its own."""
     try:
-        return run_block(job)
+        return work(given)
     except Exception as error:
         return error
 

@@ -6,22 +6,28 @@ The seam is `concurrent.futures.Executor`: threads here, processes, a Dask clust
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Final, ParamSpec, TypeVar
 
-from pooledtrials.planning.montecarlo.blocks import Tallies, attempt, job_of
+from pooledtrials.planning.montecarlo.blocks import Tallies, attempt, job_of, run_block
 from pooledtrials.planning.montecarlo.ledger import Ledger
 from pooledtrials.planning.montecarlo.plan import Block, Plan
 
 _P = ParamSpec("_P")
+_S = TypeVar("_S")
 _T = TypeVar("_T")
 
 WINDOW: Final = 256
 """Blocks handed to an executor ahead of the first unfinished one."""
+
+
+NO_MORE: Final = "the executor takes no more work"
+LOST: Final = "the executor lost its work"
 
 
 class RunStopped(RuntimeError):  # noqa: N818 - a state that one goes on from, not a mistake
@@ -68,6 +74,8 @@ class Progress:
 
     def __str__(self) -> str:
         left = f"{self.seconds_left:.0f} s left" if self.computed else "time left unknown"
+        if self.done == self.total:
+            left = "nothing left"
         return f"{self.done} of {self.total} blocks, {left}"
 
 
@@ -93,6 +101,37 @@ def computed(
             executor = Here() if workers == 1 else ThreadPoolExecutor(workers)
             stack.callback(executor.shutdown, wait=True, cancel_futures=True)
         yield from run.in_order(executor, window)
+
+
+def in_turn(
+    work: Callable[[_S], _T], blocks: Sequence[_S], executor: Executor, window: int
+) -> Iterator[_T]:
+    """`map` by an executor, with at most ``window`` results under way or waiting for their turn.
+
+    Raises
+    ------
+    RunStopped
+        If the executor gives up; an error of the work comes through as it is.
+    """
+    waiting, sent = deque[Future[_T | Exception]](), 0
+    try:
+        for turn in range(len(blocks)):
+            what = NO_MORE
+            try:
+                while sent < min(turn + window, len(blocks)):
+                    waiting.append(executor.submit(attempt, work, blocks[sent]))
+                    sent += 1
+                what = LOST
+                found = waiting.popleft().result()
+            except Exception as error:
+                then = "none is kept, call again with an executor that works"
+                raise _stopped(what, error, turn, len(blocks), then) from error
+            if isinstance(found, Exception):
+                raise found
+            yield found
+    finally:
+        for future in waiting:
+            future.cancel()
 
 
 class Here(Executor):
@@ -140,9 +179,9 @@ class _Run:
             self.tell(computed=False)
             return
         try:
-            self.waiting[executor.submit(attempt, job_of(self.plan, block))] = i
+            self.waiting[executor.submit(attempt, run_block, job_of(self.plan, block))] = i
         except Exception as error:
-            raise self.stopped("the executor takes no more work", error) from error
+            raise self.stopped(NO_MORE, error) from error
 
     def collect(self) -> None:
         """Wait for a block to finish; keep all that have."""
@@ -159,7 +198,7 @@ class _Run:
         try:
             found = future.result()
         except Exception as error:  # the executor's own: a task returns its errors
-            return self.stopped("the executor lost its work", error)
+            return self.stopped(LOST, error)
         if isinstance(found, Exception):
             return found
         self.ready[i] = found
@@ -190,8 +229,11 @@ class _Run:
         kept = "none is kept, for want of a folder"
         if self.ledger is not None:
             kept = f"those are kept in {self.ledger.path}, and the same call goes on from there"
-        why = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        done = f"{self.done} of {len(self.plan.blocks)} blocks are done"
-        found = RunStopped(f"{what} ({why}); {done}: {kept}")
-        found.__cause__ = error
-        return found
+        return _stopped(what, error, self.done, len(self.plan.blocks), kept)
+
+
+def _stopped(what: str, error: Exception, done: int, total: int, then: str) -> RunStopped:
+    why = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    found = RunStopped(f"{what} ({why}); {done} of {total} blocks are done: {then}")
+    found.__cause__ = error
+    return found

@@ -19,6 +19,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from pooledtrials.arguments import whole
 from pooledtrials.planning.montecarlo.design import Cell, Design
 from pooledtrials.planning.montecarlo.samplers import ROWS_BLOCK, SAMPLERS
 from pooledtrials.planning.montecarlo.settings import Settings
@@ -58,9 +59,9 @@ class Plan:
     block: int | None = None
 
     def __post_init__(self) -> None:
-        for name, number in (("reps", self.reps), ("block", self.block)):
-            if number is not None and (not isinstance(number, int | np.integer) or number < 1):
-                raise ValueError(f"{name} is {number!r}: give a whole number, 1 or more")
+        whole(self.reps, "reps", 1)
+        if self.block is not None:
+            whole(self.block, "block", 1)
         for name, values in (("design", self.designs), ("cells", self.cells)):
             if not values:
                 raise ValueError(f"{name} has 0 entries: give at least one {name.title()[:6]}")

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pooledtrials.arguments import Number, sequence_of, whole
 from pooledtrials.planning.montecarlo.blocks import Tallies
 from pooledtrials.planning.montecarlo.characteristics import characteristics
 from pooledtrials.planning.montecarlo.design import Cell, Design
@@ -182,23 +183,22 @@ def run(
     """
     settings = Settings(
         sampler,
-        tuple(methods),
-        tuple(covariances),
-        tuple(hypotheses),
+        sequence_of(str, methods, "methods", "a sequence of names, as in ('2SLS', 'AR')"),
+        sequence_of(str, covariances, "covariances", "a sequence of names, as in ('classical',)"),
+        sequence_of(Number, hypotheses, "hypotheses", "a sequence of numbers"),
         level,
         reference,
         draws,
         seed,
         engine,
     )
-    designs = (design,) if isinstance(design, Design) else tuple(design)
-    plan = Plan(designs, tuple(cells), reps, settings, block)
+    designs = sequence_of(Design, design, "design", "a Design or a sequence of them", alone=True)
+    chosen = sequence_of(Cell, cells, "cells", "a sequence of Cell")
+    plan = Plan(designs, chosen, reps, settings, block)
     check_executor(executor)
     if executor is not None and workers is not None:
         raise ValueError("workers and executor are both given: an executor has its own workers")
-    threads = len(os.sched_getaffinity(0)) if workers is None else workers
-    if threads < 1:
-        raise ValueError(f"workers is {workers}: give 1 or more")
+    threads = len(os.sched_getaffinity(0)) if workers is None else whole(workers, "workers", 1)
     ledger = None if folder is None else Ledger(folder, plan)
     merged: list[dict[str, Tally]] = [{} for _ in plan.cells]
     for at, tallies in computed(plan, executor, threads, ledger, progress):

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-
-from pooledtrials.arguments import choice, finite, fraction
+from pooledtrials.arguments import choice, finite, fraction, whole
 from pooledtrials.planning.montecarlo.compiled import engine_of
 from pooledtrials.planning.montecarlo.design import Design
 from pooledtrials.planning.montecarlo.panel import ESTIMATORS
@@ -57,12 +55,8 @@ class Settings:
                 raise ValueError(f"{name} names one twice: {', '.join(words)}")
         for b in self.hypotheses:
             finite(b, "hypotheses")
-        if self.draws < 1:
-            raise ValueError(f"draws is {self.draws}: give 1 or more")
-        if isinstance(self.seed, bool) or not isinstance(self.seed, int | np.integer):
-            raise ValueError(f"seed is {self.seed!r}: give a whole number")
-        if self.seed < 0:
-            raise ValueError(f"seed is {self.seed}: give a whole number of 0 or more")
+        object.__setattr__(self, "draws", whole(self.draws, "draws", 1))
+        object.__setattr__(self, "seed", whole(self.seed, "seed", 0))
         if self.row_tests and self.sampler != "rows":
             raise ValueError(
                 f"methods has {self.row_tests[0]!r}, which needs the data's rows: use"

@@ -20,11 +20,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
-from pooledtrials.arguments import finite, fraction
+from pooledtrials.arguments import Number, finite, fraction, sequence_of
 from pooledtrials.pooling.analysis_set import PER_DAYS
+
+LEAST_PATIENTS: Final = 4
+"""Patients a trial has at least."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +40,9 @@ class PlannedTrial:
     patients : int
         Randomized, both arms together.
     step : float
-        By how many meeting days in thirty the active arm attends more, at the start. (Another unit
-        will do for expected F statistics, if ``attendance_sd`` has the same.)
+        By how many meeting days in thirty the active arm attends more, at the start: at
+        most 30, without its sign. (Another unit will do for expected F statistics, if
+        ``attendance_sd`` has the same.)
     attendance_sd : float
         Standard deviation of meeting days in thirty within arm, trial and month, and given what the
         analysis holds constant. At most 15: days lie between 0 and 30.
@@ -73,9 +78,14 @@ class PlannedTrial:
     active_share: float = 0.5
 
     def __post_init__(self) -> None:
-        if self.patients != int(finite(self.patients, "patients")) or self.patients < 4:
-            raise ValueError(f"patients is {self.patients}: give a whole number, 4 or more")
-        finite(self.step, "step")
+        least = LEAST_PATIENTS
+        if self.patients != int(finite(self.patients, "patients")) or self.patients < least:
+            raise ValueError(f"patients is {self.patients}: give a whole number, {least} or more")
+        if abs(finite(self.step, "step")) > 30:
+            raise ValueError(
+                f"step is {self.step}, but days between 0 and 30 differ by 30 at most: give it in"
+                " days in thirty"
+            )
         for name in ("attendance_sd", "score_sd"):
             if finite(getattr(self, name), name) <= 0:
                 raise ValueError(f"{name} is {getattr(self, name)}: give a positive number")
@@ -87,22 +97,25 @@ class PlannedTrial:
         for name in ("attendance_icc", "score_icc"):
             if not 0 <= finite(getattr(self, name), name) <= 1:
                 raise ValueError(f"{name} is {getattr(self, name)}: give a number from 0 to 1")
-        months = [finite(month, "months") for month in self.months]
+        given = sequence_of(Number, self.months, "months", "the follow-ups in order, as in (3, 6)")
+        object.__setattr__(self, "months", given)
+        months = [finite(month, "months") for month in given]
         if not months or months[0] <= 0 or any(np.diff(months) <= 0):
             raise ValueError(
                 f"months is {self.months}: give at least one follow-up after month 0, in order"
             )
-        if not isinstance(self.follow_up, tuple):
-            _share(self.follow_up)
-        elif len(self.follow_up) != len(months):
-            raise ValueError(
-                f"follow_up has {len(self.follow_up)} shares for {len(months)} months: give one for"
-                " each, or one for all"
-            )
-        else:
-            for share in self.follow_up:
-                _share(share)
-        if not self.half_month > 0:
+        wanted = "one share for all months, or one for each"
+        shares = sequence_of(Number, self.follow_up, "follow_up", wanted, alone=True)
+        if not isinstance(self.follow_up, Number):
+            if len(shares) != len(months):
+                raise ValueError(
+                    f"follow_up has {len(shares)} shares for {len(months)} months: give {wanted}"
+                )
+            object.__setattr__(self, "follow_up", shares)
+        for share in shares:
+            if not 0 < share <= 1:
+                raise ValueError(f"follow_up is {share}: give a share above 0, up to 1")
+        if self.half_month != math.inf and finite(self.half_month, "half_month") <= 0:
             raise ValueError(f"half_month is {self.half_month}: give a positive number of months")
         fraction(self.active_share, "active_share")
 
@@ -173,8 +186,3 @@ def design_effect(shares: tuple[float, ...], icc: float) -> float:
     each = np.asarray(shares)
     together = np.minimum.outer(each, each)
     return float(1 + icc * (together.sum() - each.sum()) / each.sum())
-
-
-def _share(value: float) -> None:
-    if not 0 < finite(value, "follow_up") <= 1:
-        raise ValueError(f"follow_up is {value}: give a share above 0, up to 1")

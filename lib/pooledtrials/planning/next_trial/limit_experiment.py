@@ -23,7 +23,7 @@ from functools import cached_property
 import numpy as np
 from scipy import stats
 
-from pooledtrials.arguments import Matrix, Vector, choice, finite
+from pooledtrials.arguments import Matrix, Vector, choice, correlation, finite, sequence_of
 from pooledtrials.instruments import t_test_rejection
 from pooledtrials.instruments.conditional import conditional_p_value
 from pooledtrials.instruments.moments import Moments
@@ -54,10 +54,7 @@ class LimitExperiment:
 
     def __post_init__(self) -> None:
         finite(self.effect, "effect")
-        if not -1 <= finite(self.endogeneity, "endogeneity") <= 1:
-            raise ValueError(
-                f"endogeneity is {self.endogeneity}: a correlation is between -1 and 1"
-            )
+        correlation(self.endogeneity, "endogeneity")
 
     @property
     def n_instruments(self) -> int:
@@ -171,7 +168,8 @@ def limit_experiment(
 
 def as_trials(trials: PlannedTrial | Sequence[PlannedTrial]) -> tuple[PlannedTrial, ...]:
     """One trial or several, as several."""
-    planned = (trials,) if isinstance(trials, PlannedTrial) else tuple(trials)
+    what = "a PlannedTrial or a sequence of them"
+    planned = sequence_of(PlannedTrial, trials, "trials", what, alone=True)
     if not planned:
         raise ValueError("trials has 0 entries: give at least one PlannedTrial")
     return planned

@@ -10,10 +10,15 @@ the residual is u + beta v, whose variance is larger when rho and beta have the 
 from __future__ import annotations
 
 import math
+from typing import Final
 
 from scipy import stats
 
-from pooledtrials.arguments import finite, fraction
+from pooledtrials.arguments import correlation as checked_correlation
+from pooledtrials.arguments import finite, fraction, whole
+
+LARGEST: Final = 10**9
+"""Rows beyond which no size is given."""
 
 
 def tsls_power(
@@ -31,7 +36,8 @@ def tsls_power(
     """
     _positive(n=n, x_sd=x_sd, u_sd=u_sd)
     fraction(alpha, "alpha")
-    shift = finite(beta, "beta") * finite(correlation, "correlation") * math.sqrt(n) * x_sd / u_sd
+    checked_correlation(correlation, "correlation")
+    shift = finite(beta, "beta") * correlation * math.sqrt(n) * x_sd / u_sd
     critical = float(stats.norm.isf(alpha / 2))
     return float(stats.norm.sf(critical - shift) + stats.norm.cdf(-critical - shift))
 
@@ -45,13 +51,15 @@ def tsls_sample_size(
     *,
     alpha: float = 0.05,
 ) -> int:
-    """Rows at which `tsls_power` reaches ``power`` (its far tail neglected)."""
+    """Rows at which `tsls_power` reaches ``power`` (its far tail neglected), `LARGEST` at most."""
     _positive(x_sd=x_sd, u_sd=u_sd)
-    fraction(power, "power")
-    unit = finite(beta, "beta") * finite(correlation, "correlation") * x_sd / u_sd
+    check_power(power, alpha)
+    unit = finite(beta, "beta") * checked_correlation(correlation, "correlation") * x_sd / u_sd
     if unit == 0:
         raise ValueError("beta or correlation is 0: no number of rows gives power")
-    quantiles = float(stats.norm.isf(fraction(alpha, "alpha") / 2) + stats.norm.ppf(power))
+    quantiles = float(stats.norm.isf(alpha / 2) + stats.norm.ppf(power))
+    if abs(quantiles / unit) > math.sqrt(LARGEST):
+        raise _too_many(f"beta {beta} or correlation {correlation}")
     return math.ceil((quantiles / unit) ** 2)
 
 
@@ -87,14 +95,18 @@ def anderson_rubin_power(
     """
     _positive(n=n, z_variance=z_variance, u_sd=u_sd, v_sd=v_sd)
     fraction(alpha, "alpha")
-    if not -1 <= finite(rho, "rho") <= 1:
-        raise ValueError(f"rho is {rho}: a correlation is between -1 and 1")
+    finite(beta, "beta"), finite(gamma, "gamma")
+    checked_correlation(rho, "rho")
     if finite(direct_effect, "direct_effect") < 0:
         raise ValueError(f"direct_effect is {direct_effect}: give its largest absolute size")
-    dof = n - partialled - 1
+    dof = float(n - whole(partialled, "partialled", 0) - 1)
     if dof < 1:
         raise ValueError(f"n is {n}, too few for {partialled} columns partialled out")
     variance = u_sd**2 + 2 * rho * beta * u_sd * v_sd + beta**2 * v_sd**2
+    if variance <= 1e-12 * u_sd**2:
+        raise ValueError(
+            f"rho is {rho}, with which u + beta v does not vary at beta {beta}: give a rho nearer 0"
+        )
     null = n * z_variance * direct_effect**2 / u_sd**2
     critical = float(stats.f.isf(alpha, 1, dof))
     if null > 0:
@@ -117,9 +129,9 @@ def anderson_rubin_sample_size(
     partialled: int = 1,
     alpha: float = 0.05,
 ) -> int:
-    """Smallest number of rows at which `anderson_rubin_power` reaches ``power``."""
-    fraction(power, "power")
-    if beta * gamma == 0:
+    """Smallest number of rows, to `LARGEST`, at which `anderson_rubin_power` reaches ``power``."""
+    check_power(power, alpha)
+    if finite(beta, "beta") * finite(gamma, "gamma") == 0:
         raise ValueError("beta or gamma is 0: no number of rows gives power")
 
     def reached(n: int) -> bool:
@@ -128,13 +140,37 @@ def anderson_rubin_sample_size(
         )
         return found >= power
 
-    low = high = partialled + 2
+    low = high = whole(partialled, "partialled", 0) + 2
     while not reached(high):
-        low, high = high, 2 * high
+        if high >= LARGEST:
+            raise _too_many(f"beta {beta} or gamma {gamma}")
+        low, high = high, min(2 * high, LARGEST)
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if reached(middle) else (middle, high)
     return high
+
+
+def check_power(power: float, alpha: float) -> None:
+    """Refuse a power that a test of this level has without an effect.
+
+    Raises
+    ------
+    ValueError
+        Also for what are no fractions.
+    """
+    fraction(power, "power")
+    if power <= fraction(alpha, "alpha"):
+        raise ValueError(
+            f"power is {power} and alpha {alpha}: a test has its level for power already, ask more"
+        )
+
+
+def _too_many(what: str) -> ValueError:
+    return ValueError(
+        f"{what} is too small: more than {LARGEST:,} rows would be needed, suppose a larger one or"
+        " ask for less"
+    )
 
 
 def _positive(**values: float) -> None:

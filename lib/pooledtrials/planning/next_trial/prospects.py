@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pooledtrials.arguments import fraction
+from pooledtrials.arguments import fraction, whole
 from pooledtrials.planning.next_trial.arm_step import PlannedTrial
 from pooledtrials.planning.next_trial.limit_experiment import (
     as_trials,
@@ -168,8 +168,7 @@ def prospects(
         For unusable arguments.
     """
     fraction(alpha, "alpha")
-    if draws < 100:
-        raise ValueError(f"draws is {draws}: give 100 or more, or rates mean nothing")
+    whole(draws, "draws", 100)  # with fewer, rates mean nothing
     planned = as_trials(trials)
     pooled = limit_experiment(planned, effect, endogeneity)
     chosen = limit_experiment(planned, effect, endogeneity, instruments)

@@ -14,14 +14,15 @@ from dataclasses import replace
 
 from scipy import optimize, stats
 
-from pooledtrials.arguments import finite, fraction
-from pooledtrials.planning.next_trial.arm_step import PlannedTrial
+from pooledtrials.arguments import finite
+from pooledtrials.planning.next_trial.arm_step import LEAST_PATIENTS, PlannedTrial
 from pooledtrials.planning.next_trial.limit_experiment import (
     LimitExperiment,
     as_trials,
     chi2_power,
     limit_experiment,
 )
+from pooledtrials.planning.next_trial.power import check_power
 
 Trials = PlannedTrial | Sequence[PlannedTrial]
 
@@ -35,6 +36,8 @@ def patients_needed(
     alpha: float = 0.05,
 ) -> int:
     """Smallest number of patients, in all trials, with which no effect is rejected this often.
+
+    At least `LEAST_PATIENTS` in each trial, which is what a `PlannedTrial` takes.
 
     Parameters
     ----------
@@ -121,12 +124,7 @@ def noncentrality_needed(power: float, k: int, alpha: float = 0.05) -> float:
 
     With k = 1 it is nearly ``(z_{1 - alpha/2} + z_power)^2``: 7.85 for 80 % at 5 %.
     """
-    fraction(power, "power")
-    fraction(alpha, "alpha")
-    if power <= alpha:
-        raise ValueError(
-            f"power is {power} and alpha {alpha}: a test has its level for power already, ask more"
-        )
+    check_power(power, alpha)
     high = float(stats.chi2.isf(alpha, k))
     while chi2_power(high, k, alpha) < power:
         high *= 2
@@ -150,8 +148,9 @@ def _unit_steps(trials: Trials) -> tuple[PlannedTrial, ...]:
 
 
 def _patients(trials: Trials, now: float, needed: float, what: str) -> int:
-    if now == 0:
+    if now < 1e-290:  # by which nothing can be divided
         raise ValueError(f"{what} is 0: no number of patients will do")
-    total = sum(trial.patients for trial in as_trials(trials))
+    planned = as_trials(trials)
     # a share of a billionth is rounding, not a patient
-    return math.ceil(total * needed / now * (1 - 1e-9))
+    found = sum(trial.patients for trial in planned) * needed / now * (1 - 1e-9)
+    return max(math.ceil(found), LEAST_PATIENTS * len(planned))

@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from pooledtrials.arguments import whole
 from pooledtrials.pooling.twin.designs import Design
 from pooledtrials.pooling.twin.dropout import HELD, outcome_of_interviews
 from pooledtrials.pooling.twin.frames import cast, scores
@@ -36,7 +37,7 @@ def registry_designs(months: int) -> Mapping[str, Design]:
     ValueError
         If there are fewer than 2 months or more than 60.
     """
-    months = _whole(months, "months", 2)
+    months = whole(months, "months", 2)
     if months > 60:
         raise ValueError(f"months is {months}: give at most 60, of which the twin knows nothing")
     waves = tuple(range(months + 1))
@@ -89,8 +90,8 @@ def registry_from_twin(
     OSError
         If it cannot be written, as on a full disk; what was written is removed.
     """
-    copies = ceil(_whole(patients, "patients", 1) / POOL)
-    seed = _whole(seed, "seed", 0)
+    copies = ceil(whole(patients, "patients", 1) / POOL)
+    seed = whole(seed, "seed", 0)
     designs = registry_designs(months)
     lever = instrument_of(instrument)
     nature = world_of(world, lever)
@@ -156,9 +157,3 @@ def _rows(
         tables.append(pl.DataFrame(columns).filter(pl.Series(held)))
         before += design.patients
     return pl.concat(tables).sort("patient", "month")
-
-
-def _whole(value: int, name: str, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise ValueError(f"{name} is {value!r}: give a whole number, {least} or more")
-    return int(value)

@@ -24,7 +24,8 @@ from typing import Any, Final
 
 import polars as pl
 
-from pooledtrials.planning.montecarlo.dispatch import check_executor
+from pooledtrials.arguments import sequence_of, whole
+from pooledtrials.planning.montecarlo.dispatch import WINDOW, check_executor, in_turn
 from pooledtrials.planning.registry.cross_products import CrossProducts, Shape, cross_products
 from pooledtrials.planning.registry.estimates import RegistrySums
 from pooledtrials.planning.registry.files import (
@@ -38,6 +39,9 @@ from pooledtrials.planning.registry.rows import checked_rows
 
 LARGEST: Final = 2**29
 """Bytes that the sums may take."""
+
+AHEAD: Final = 4 * LARGEST
+"""Bytes that sums of blocks may take that are under way or wait for their turn."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +73,7 @@ def registry_sums(
 
     The labels of trials and waves are listed first, then every block is read once. Memory is
     bounded by the rows of a block, times the workers, and by the sums, whose size does not depend
-    on the number of patients.
+    on the number of patients: where they are large, few blocks are handed to an executor at once.
 
     Parameters
     ----------
@@ -107,13 +111,14 @@ def registry_sums(
         If it holds no rows, a file cannot be read, columns are missing, mistyped or named twice;
         for missing or infinite values, patients in several trials or twice at one wave, files that
         are not sorted by patient; if the sums would be too large, or for what is no executor.
+    RunStopped
+        If the executor fails.
     """
-    roles = Roles(y, x, _names(z), _names(controls), patients, trials, waves)
+    roles = Roles(y, x, _names(z, "z"), _names(controls, "controls"), patients, trials, waves)
     twice = sorted({name for name in roles.measured if roles.measured.count(name) > 1})
     if twice:
         raise ValueError(f"{roles.named(twice[0])} is named twice among y, x, z and controls")
-    if rows < 1:
-        raise ValueError(f"rows is {rows!r}: give the number of rows in a block, 1 or more")
+    rows = whole(rows, "rows", 1)
     check_executor(executor)
     known, blocks = survey(parquet_files(source), roles, where, rows)
     shape = Shape(len(known.trials), len(known.waves), len(roles.measured), len(roles.z))
@@ -126,15 +131,17 @@ def registry_sums(
     work = partial(_part, known=known, shape=shape)
     total = CrossProducts.zero(shape.trials, shape.plain, shape.within)
     ends: list[_Part] = []
-    for part in map(work, blocks) if executor is None else executor.map(work, blocks):
+    window = min(WINDOW, AHEAD // shape.bytes)
+    found = map(work, blocks) if executor is None else in_turn(work, blocks, executor, window)
+    for part in found:
         if part is not None:
             total = total + part.sums
             ends.append(part)
     return RegistrySums(total + _joined(ends, known, shape), known, shape)
 
 
-def _names(given: str | Sequence[str]) -> tuple[str, ...]:
-    return (given,) if isinstance(given, str) else tuple(given)
+def _names(given: str | Sequence[str], name: str) -> tuple[str, ...]:
+    return sequence_of(str, given, name, "a column's name or a sequence of them", alone=True)
 
 
 def _part(block: Span, known: Survey, shape: Shape) -> _Part | None:

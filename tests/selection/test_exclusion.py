@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy import stats
 
+from pooledtrials import selection
 from pooledtrials.confidence_set import ConfidenceSet
+from pooledtrials.results import Estimate
 from pooledtrials.selection import (
     anderson_rubin_sensitivity,
     breakdown_of,
@@ -348,3 +350,25 @@ def test_numbers_that_cannot_be(case):
     call, words = BAD_CALLS[case]
     with pytest.raises(ValueError, match=words):
         call()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        exclusion_breakdown,
+        direct_effects,
+        lambda fit: selection.regression_at(fit, 0.0),
+        selection.instrument_robustness,
+        selection.instrument_contours,
+        lambda fit: selection.adjusted_anderson_rubin_set(fit, 0.1, 0.1),
+        lambda fit: selection.adjusted_anderson_rubin_critical_value(fit, 0.1, 0.1),
+        lambda fit: plausibly_exogenous(fit, -0.1, 0.1),
+        lambda fit: plausibly_exogenous(fit, -0.1, 0.1, method="wald"),
+        lambda fit: local_to_zero(fit, 0.0, 0.1),
+        lambda fit: anderson_rubin_sensitivity(fit, 0.1),
+    ],
+)
+@pytest.mark.parametrize("fit", [Estimate("2SLS", 0.1, 0.05, "robust", 100, 98), (0.1, 0.05, 98)])
+def test_an_estimate_alone_is_not_enough(call, fit):
+    with pytest.raises(ValueError, match=r"fit is a .*: give just_identified_fit\(y, x, z"):
+        call(fit)

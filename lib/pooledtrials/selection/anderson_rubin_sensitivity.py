@@ -23,7 +23,7 @@ from scipy import optimize, stats
 from pooledtrials.arguments import finite, fraction
 from pooledtrials.confidence_set import ConfidenceSet, from_boundaries
 from pooledtrials.results import Test
-from pooledtrials.selection.just_identified import JustIdentified, boundaries
+from pooledtrials.selection.just_identified import JustIdentified, boundaries, refuse_other_fits
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,9 @@ def anderson_rubin_sensitivity(
     Raises
     ------
     ValueError
-        For a negative delta, or a fit without the two numbers.
+        For a negative delta, another kind of fit, or one without the two numbers.
     """
+    refuse_other_fits(fit)
     delta, beta0, alpha = (
         finite(delta, "delta"),
         finite(beta0, "beta0"),

@@ -26,7 +26,12 @@ from scipy import stats
 
 from pooledtrials.arguments import choice, finite, fraction
 from pooledtrials.confidence_set import ConfidenceSet, from_boundaries
-from pooledtrials.selection.just_identified import JustIdentified, anderson_rubin_set, boundaries
+from pooledtrials.selection.just_identified import (
+    JustIdentified,
+    anderson_rubin_set,
+    boundaries,
+    refuse_other_fits,
+)
 
 METHODS: Final = ("anderson-rubin", "wald")
 
@@ -87,8 +92,9 @@ def plausibly_exogenous(
     Raises
     ------
     ValueError
-        For a range that is none, or unknown words.
+        For another kind of fit, a range that is none, or unknown words.
     """
+    refuse_other_fits(fit)
     choice(method, "method", METHODS)
     gammas = _range(low, high, points)
 
@@ -176,8 +182,9 @@ def local_to_zero(fit: JustIdentified, mean: float, sd: float) -> LocalToZero:
     Raises
     ------
     ValueError
-        For a prior that is none.
+        For another kind of fit, or a prior that is none.
     """
+    refuse_other_fits(fit)
     mean, sd = finite(mean, "mean"), finite(sd, "sd")
     if sd < 0:
         raise ValueError(f"sd is {sd:g}: a standard deviation is not negative")

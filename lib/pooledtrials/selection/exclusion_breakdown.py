@@ -18,7 +18,7 @@ from scipy import optimize
 
 from pooledtrials.arguments import finite
 from pooledtrials.confidence_set import ConfidenceSet
-from pooledtrials.selection.just_identified import JustIdentified
+from pooledtrials.selection.just_identified import JustIdentified, refuse_other_fits
 
 
 def direct_effects(
@@ -29,6 +29,7 @@ def direct_effects(
     The interval ``rho - null pi +- c sqrt(V(null))`` of gamma: a test of ``null`` still rejects at
     every direct effect outside of it, whatever the instrument's strength.
     """
+    refuse_other_fits(fit)
     half = fit.critical_value(level, reference) * math.sqrt(fit.variance(finite(null, "null")))
     return ConfidenceSet(((fit.moment(null) - half, fit.moment(null) + half),), level)
 
@@ -86,7 +87,7 @@ def exclusion_breakdown(
     Raises
     ------
     ValueError
-        For a null that is no number, or unknown words.
+        For another kind of fit, a null that is no number, or unknown words.
     """
     low, high = direct_effects(fit, null, level=level, reference=reference).intervals[0]
     value = max(low, -high, 0.0)

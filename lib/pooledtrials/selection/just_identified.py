@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -178,6 +178,21 @@ def just_identified_of(data: Centred, covariance: str) -> JustIdentified:
         residual_dof=residual_dof,
         instrument_variation=float(instrument @ instrument),
     )
+
+
+def refuse_other_fits(fit: Any) -> None:
+    """Refuse what is no `JustIdentified`: an estimate alone does not hold both coefficients.
+
+    Raises
+    ------
+    ValueError
+        Saying how to make one.
+    """
+    if not isinstance(fit, JustIdentified):
+        raise ValueError(
+            f"fit is a {type(fit).__name__}: give just_identified_fit(y, x, z, ...), or"
+            " just_identified(...) of the reduced form, the first stage and their covariance"
+        )
 
 
 def evaluate(covariance: Covariance, b: float) -> float:

@@ -38,6 +38,7 @@ from pooledtrials.selection.just_identified import (
     JustIdentified,
     boundaries,
     evaluate,
+    refuse_other_fits,
 )
 from pooledtrials.selection.omitted_variables import adjusted_critical_value, worst_f
 from pooledtrials.selection.robustness import positive_share, robustness_of
@@ -108,9 +109,10 @@ def instrument_robustness(
     Raises
     ------
     ValueError
-        For a q that is not positive, a level outside (0, 1), or a fit without its classical
-        covariance.
+        For a q that is not positive, a level outside (0, 1), another kind of fit, or one without
+        its classical covariance.
     """
+    refuse_other_fits(fit)
     q = positive_share(q)
     null = (1 - q) * fit.coefficient
     found = {"reduced form": robustness_of(*_f_at(fit, null, level))}
@@ -195,6 +197,7 @@ def adjusted_anderson_rubin_critical_value(
 
 
 def _classical(fit: JustIdentified) -> tuple[Covariance, float]:
+    refuse_other_fits(fit)
     if fit.classical is None or fit.residual_dof is None:
         raise ValueError(
             f"fit has a {fit.kind} covariance only, but bias is read off the classical one: give"

@@ -26,7 +26,7 @@ from pooledtrials.arguments import (
     same_index,
 )
 from pooledtrials.clusters import cluster_sums
-from pooledtrials.panels.independence import COLLINEAR, independent, variation
+from pooledtrials.panels.independence import COLLINEAR, centred, independent, variation
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,7 +205,7 @@ def _take_out(
             f" {sizes.size + p}, controls {n_controls}, {labels[n_controls][0]} 1): at least"
             f" {rank + 1} are needed; use fewer columns or more rows"
         )
-    within = less_means(values)
+    within = less_means(centred(values))
     _refuse_degenerate(values, within, indicators, labels, list(effects))
     Q, R = linalg.qr(np.column_stack([indicators, within]), mode="economic", check_finite=False)
     at = p + n_controls

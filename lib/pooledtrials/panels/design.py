@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from pooledtrials.arguments import Codes, Matrix, Vector
-from pooledtrials.panels.independence import independent, variation
+from pooledtrials.panels.independence import centred, independent, variation
 from pooledtrials.panels.layout import Layout
 
 MEAN = "mean "
@@ -28,7 +28,7 @@ class Design:
     Attributes
     ----------
     columns : (rows, k) array; transformed rows, if the method transforms them
-    levels : (n, k) array; the same columns before that
+    levels : (n, k) array; the same columns before that, controls and exposure about their means
     reported : position of each term that has a name: controls, exposure, their means
     absorbed : names of controls that have nothing left
     n_effects : how many of the columns are indicators of cells or waves
@@ -61,6 +61,9 @@ def design(
 ) -> Design:
     """Columns of a regression, of full rank after ``transform``.
 
+    Controls and exposure are taken about their means: every method has an intercept or takes
+    levels out.
+
     Parameters
     ----------
     data : the layout
@@ -79,7 +82,7 @@ def design(
     """
     ones = np.ones((data.nobs, int(intercept)))
     cells = data.indicators(effects) if effects != "none" else np.empty((data.nobs, 0))
-    named = np.column_stack([data.controls, data.x])
+    named = centred(np.column_stack([data.controls, data.x]))
     levels = np.column_stack([ones, cells, named])
     names = [""] * (ones.shape[1] + cells.shape[1]) + [*data.names[1:], data.names[0]]
     if means:

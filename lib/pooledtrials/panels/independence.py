@@ -40,6 +40,14 @@ def independent(columns: Matrix, scales: Vector) -> npt.NDArray[np.bool_]:
     return kept
 
 
+def centred(columns: Matrix) -> Matrix:
+    """Columns, or one, less their means: what a regression with an intercept may as well take.
+
+    Coefficients stay as they are, and a level far from zero costs no digits.
+    """
+    return np.asarray(columns - columns.mean(axis=0))
+
+
 def variation(columns: Matrix) -> Vector:
     """Norm of each column about its mean, (p,)."""
-    return np.asarray(np.linalg.norm(columns - columns.mean(axis=0), axis=0))
+    return np.asarray(np.linalg.norm(centred(columns), axis=0))

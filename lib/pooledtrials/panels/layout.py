@@ -32,7 +32,7 @@ from pooledtrials.panels.coding import (
     refuse_repeats,
     refuse_split,
 )
-from pooledtrials.panels.independence import COLLINEAR, independent, variation
+from pooledtrials.panels.independence import COLLINEAR, centred, independent, variation
 
 EFFECTS: Final = ("trial-wave", "wave", "none")
 """What is taken out besides the intercept: an effect of each cell, of each wave, or nothing."""
@@ -264,10 +264,22 @@ def changing_exposure(data: Layout, what: str) -> None:
 
 def changes(data: Layout) -> npt.NDArray[np.bool_]:
     """Whether each patient's exposure ever changes, (N,)."""
-    scale = COLLINEAR * float(np.abs(data.x - data.x.mean()).max())
+    exposure = centred(data.x)
     moved = np.zeros(data.n_patients)
-    np.maximum.at(moved, data.patients, np.abs(data.within(data.x)))
-    return np.asarray(moved > scale)
+    np.maximum.at(moved, data.patients, np.abs(data.within(exposure)))
+    return np.asarray(moved > COLLINEAR * float(np.abs(exposure).max()))
+
+
+def refuse_constant(column: Vector, name: str) -> None:
+    """Refuse an outcome or exposure with one value.
+
+    Raises
+    ------
+    ValueError
+        If the column is constant but for rounding.
+    """
+    if np.ptp(column) <= COLLINEAR * float(np.abs(column).max()):
+        raise ValueError(f"{name} is constant: there is nothing to compare")
 
 
 def _name_of(x: Columns) -> str:
@@ -278,9 +290,8 @@ def _name_of(x: Columns) -> str:
 
 def _refuse_useless(y: Vector, x: Vector, controls: Matrix, names: tuple[str, ...]) -> None:
     """Constant outcome, exposure or controls, collinear controls, names that clash."""
-    for name, column in (("y", y), ("x", x)):
-        if np.ptp(column) <= COLLINEAR * float(np.abs(column).max()):
-            raise ValueError(f"{name} is constant: there is nothing to compare")
+    refuse_constant(y, "y")
+    refuse_constant(x, "x")
     spread, size = variation(controls), np.linalg.norm(controls, axis=0)
     constant = np.flatnonzero(spread <= COLLINEAR * size)
     if constant.size:

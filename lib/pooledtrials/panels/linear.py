@@ -14,11 +14,13 @@ from linearmodels.panel import (
     PooledOLS,
     RandomEffects,
 )
+from linearmodels.panel.utility import AbsorbingEffectError
 
 from pooledtrials.arguments import Codes, Matrix
 from pooledtrials.panels.design import MEAN, Design, design, index, nested
 from pooledtrials.panels.estimate import Dropped, PanelEstimate, dropped_frame
 from pooledtrials.panels.fits import Fit, estimate_of
+from pooledtrials.panels.independence import centred
 from pooledtrials.panels.layout import Layout, changes, changing_exposure
 from pooledtrials.panels.options import Options
 from pooledtrials.panels.previous import lagged, previous_rows, times, without_previous
@@ -162,7 +164,7 @@ def lagged_within(data: Layout, options: Options) -> PanelEstimate:
 
 
 def _outcome(data: Layout, time: Codes | None = None) -> pd.Series:
-    return pd.Series(data.y, index=index(data, time), name="y")
+    return pd.Series(centred(data.y), index=index(data, time), name="y")
 
 
 def _frame(data: Layout, columns: Design, time: Codes | None = None) -> pd.DataFrame:
@@ -188,7 +190,15 @@ def _fit(
     else:
         cov_type = {"classical": "unadjusted", "robust": "robust"}[options.covariance]
         settings |= {"cov_type": cov_type, "debiased": True}
-    result = model.fit(**settings)
+    try:
+        result = model.fit(**settings)
+    except AbsorbingEffectError as error:
+        named = ", ".join(name for name in columns.reported if name != data.names[0])
+        raise ValueError(
+            f"x ({data.names[0]}){f' or controls ({named})' if named else ''} hardly changes within"
+            " patients, so little that patient effects cannot be told from it: drop the control"
+            " that hardly changes, or use method='mundlak'"
+        ) from error
     k = columns.levels.shape[1]
     return Fit(
         data=data,

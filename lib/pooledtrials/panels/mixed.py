@@ -18,6 +18,7 @@ from pooledtrials.clusters import cluster_sums
 from pooledtrials.panels.design import Design, design
 from pooledtrials.panels.estimate import PanelEstimate
 from pooledtrials.panels.fits import Fit, estimate_of
+from pooledtrials.panels.independence import centred
 from pooledtrials.panels.layout import Layout, several_trials
 from pooledtrials.panels.options import Options
 from pooledtrials.panels.random_intercept import RandomIntercept
@@ -41,7 +42,9 @@ def mixed(data: Layout, options: Options) -> PanelEstimate:
         return _trial_slopes(data, columns, options)
     if options.slopes == "patients":
         return _patient_slopes(data, columns, options)
-    found = RandomIntercept.of(columns.levels, data.patients).fit(data.y, reml=options.reml)
+    found = RandomIntercept.of(columns.levels, data.patients).fit(
+        centred(data.y), reml=options.reml
+    )
     covariance = found.covariance
     if options.covariance == "clustered":
         share = found.patient_variance / found.residual_variance
@@ -64,7 +67,7 @@ def mixed(data: Layout, options: Options) -> PanelEstimate:
 
 def _sandwich(data: Layout, X: Matrix, b: Vector, lam: float, bread: Matrix) -> Matrix:
     """``bread (sum_g s_g s_g') bread`` with scores ``s_g = X_g'(I - w J / T) e_g``."""
-    residual = data.y - X @ b
+    residual = centred(data.y) - X @ b
     shrinkage = lam / (1 + lam * data.sizes)
     sums = np.bincount(data.patients, weights=residual)
     weighted = residual - (shrinkage * sums)[data.patients]
@@ -79,7 +82,7 @@ def _trial_slopes(data: Layout, columns: Design, options: Options) -> PanelEstim
     # About the trial's mean: a slope's variance then does not depend on where x has its zero.
     means = np.bincount(data.trials, weights=data.x) / np.bincount(data.trials)
     found = trial_slopes(
-        data.y,
+        centred(data.y),
         columns.levels,
         data.x - means[data.trials],
         data.patients,
@@ -111,7 +114,10 @@ def _patient_slopes(data: Layout, columns: Design, options: Options) -> PanelEst
         # Its first choice, BFGS, can leave the region where the likelihood is defined; L-BFGS does
         # not, but stops a thousandth short of the variances, and BFGS goes the rest of the way.
         model = MixedLM(
-            data.y / scale_y, columns.levels / lengths, groups=data.patients, exog_re=slopes
+            centred(data.y) / scale_y,
+            columns.levels / lengths,
+            groups=data.patients,
+            exog_re=slopes,
         )
         near = model.fit(reml=options.reml, method="lbfgs")
         result = model.fit(

@@ -30,6 +30,7 @@ from scipy import linalg
 from pooledtrials.arguments import Codes, Columns, Matrix, Vector, choice, fraction
 from pooledtrials.panels.design import design, quasi_demeaned
 from pooledtrials.panels.estimate import PanelEstimate
+from pooledtrials.panels.independence import centred
 from pooledtrials.panels.layout import Layout, layout, several_trials
 from pooledtrials.panels.meta_analysis import MetaAnalysis
 from pooledtrials.panels.regressions import fit
@@ -211,7 +212,7 @@ def _controls_by_trial(data: Layout) -> pd.DataFrame | None:
     columns = {
         f"{name} in {label}": np.where(data.trials == t, control, 0.0)
         for t, label in enumerate(data.trial_labels)
-        for name, control in zip(data.names[1:], data.controls.T, strict=True)
+        for name, control in zip(data.names[1:], centred(data.controls).T, strict=True)
     }
     return pd.DataFrame(columns) if columns else None
 
@@ -251,7 +252,7 @@ def _within_slopes(data: Layout) -> tuple[Estimate, float]:
     columns = design(data, "trial-wave", "within", transform=transform, intercept=False)
     at = columns.reported[data.names[0]]
     found = trial_slopes(
-        transform(data.y[:, None])[:, 0],
+        transform(centred(data.y)[:, None])[:, 0],
         columns.columns,
         columns.columns[:, at],
         np.arange(trials.size),

@@ -15,8 +15,9 @@ from pooledtrials.arguments import (
     one_column,
     same_index,
 )
-from pooledtrials.panels.independence import independent
+from pooledtrials.panels.independence import centred, independent
 from pooledtrials.panels.interview_rows import cell_codes, patient_codes, used_rows
+from pooledtrials.panels.layout import refuse_constant
 from pooledtrials.results import Estimate
 
 
@@ -56,8 +57,8 @@ def weighted_regression(
     Raises
     ------
     ValueError
-        For unusable arguments, negative weights, or x or a control that is constant or a
-        combination of other columns in the weighted rows.
+        For unusable arguments, negative weights, a constant outcome, or x or a control that is
+        constant or a combination of other columns in the weighted rows.
     """
     same_index(
         y=y, x=x, weights=weights, patients=patients, waves=waves, controls=controls,
@@ -81,14 +82,15 @@ def weighted_regression(
         labels += [f"controls column {name}" for name in names]
     cells = np.unique(cell_codes(trials, waves, n)[0][used], return_inverse=True)[1].reshape(-1)
     intercepts = (cells[:, None] == np.arange(int(cells.max()) + 1)).astype(float)
-    design = np.column_stack([exposure, covariates])
+    refuse_constant(outcome, "y")
+    design = centred(np.column_stack([exposure, covariates]))
     if rows <= design.shape[1] + intercepts.shape[1]:
         raise ValueError(
             f"y has {rows} weighted rows, too few for"
             f" {design.shape[1] + intercepts.shape[1]} columns"
         )
     _refuse_dependent(intercepts, design, labels)
-    model = sm.WLS(outcome, np.column_stack([design, intercepts]), weights=weight[used])
+    model = sm.WLS(centred(outcome), np.column_stack([design, intercepts]), weights=weight[used])
     groups = label_codes(clusters, "clusters", n)
     if groups is None and patients is not None:
         groups = patient_codes(patients, trials, n)

@@ -269,11 +269,24 @@ Y, Z, S = WIDE["y"].to_numpy(), WIDE["z"].to_numpy(), WIDE["seen"].to_numpy()
         ({"observed": S & (Z == 1)}, "observed is 0 in all 20 rows with x = 0"),
         ({"observed": S * 2.0}, "observed is neither 0 nor 1"),
         ({"strata": Z}, "x is 0 in all rows in stratum 0"),
-        ({"strata": np.arange(N) // 2}, "observed is 0 in all 1 rows with x = . in stratum"),
+        ({"strata": np.arange(N) // 2}, "observed is . in (all|one of) 1 rows with x = . in"),
         ({"strata": Z[:-1]}, "strata has 39 rows"),
         ({"clusters": np.zeros(N)}, "clusters has 1 cluster"),
         ({"trim": "round"}, "trim is 'round': give one of"),
         ({"level": 1.0}, "level is 1.0"),
+        ({"level": 0.3}, "level is 0.3: give more than 0.5"),
+        (
+            {"observed": np.where(Z == 1, S, np.cumsum(1 - Z) == 1)},
+            "observed is 1 in one of 20 rows with x = 0: one outcome shows no spread",
+        ),
+        (
+            {
+                "strata": np.where(np.arange(N) < 4, "small", "large"),
+                "x": np.arange(N) % 2.0,
+                "observed": np.where(np.arange(N) < 4, np.arange(N) != 0, 1),
+            },
+            "one of 2 rows with x = 0 in stratum 'small'",
+        ),
         ({"y": WIDE["y"], "observed": WIDE["seen"].iloc[::-1]}, "different indexes"),
     ],
 )

@@ -128,12 +128,12 @@ def lee_bounds(
         drops the whole number ``floor(q n)``, as Lee's and Stata's do: slightly too narrow.
         ``"type-7"`` keeps values up to the interpolated quantile: with a heap at the cut, such as
         scores of zero, it keeps the whole heap and trims too little.
-    level : float
+    level : above 0.5
 
     Raises
     ------
     ValueError
-        For unusable arguments, one arm only, or a cell in which an arm has nobody seen.
+        For unusable arguments, one arm only, or a cell in which fewer than two of an arm were seen.
 
     Notes
     -----
@@ -142,6 +142,8 @@ def lee_bounds(
     """
     same_index(y=y, x=x, observed=observed, clusters=clusters, strata=strata)
     level = fraction(level, "level")
+    if level <= 0.5:
+        raise ValueError(f"level is {level}: give more than 0.5, mostly 0.95")
     choice(trim, "trim", TRIMMING)
     seen = zero_one(observed, "observed", may_be_constant=True)
     n = seen.size
@@ -207,6 +209,11 @@ def _cell(rows: Codes, y: Vector, arm: Vector, seen: Vector, trim: str, where: s
             raise ValueError(
                 f"observed is 0 in all {size[a]} rows with x = {a}{where}: an arm of which nobody"
                 " was seen bounds nothing; merge strata, or leave the rows out"
+            )
+        if held[a] == 1:
+            raise ValueError(
+                f"observed is 1 in one of {size[a]} rows with x = {a}{where}: one outcome shows no"
+                " spread, so bounds would have no error; merge strata, or leave the rows out"
             )
     # compared as whole numbers, so that equal retention is equal
     high = int(held[1] * size[0] > held[0] * size[1])

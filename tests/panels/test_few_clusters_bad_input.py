@@ -168,3 +168,29 @@ def test_options(name, option):
 def test_smallest_p_value_knows_its_weights():
     with pytest.raises(ValueError, match="weights is 'mammen': give one of"):
         smallest_p_value(6, "mammen", 99)
+
+
+@pytest.mark.parametrize(
+    ("clusters", "draws", "message"),
+    [(0, 99, "n_clusters is 0: give a whole number, 2 or more"), (6, 9.5, "draws is 9.5")],
+)
+def test_smallest_p_value_takes_whole_numbers(clusters, draws, message):
+    with pytest.raises(ValueError, match=message):
+        smallest_p_value(clusters, "webb", draws)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"clusters": SITE}, "clusters has 3 clusters: .* 2/8 = 0.25 .* takes 6 clusters or more"),
+        ({"draws": 9}, "draws is 9: no p-value below 0.1 .* give 19 draws or more"),
+    ],
+)
+def test_no_set_where_ties_allow_no_refusal(changes, message):
+    arguments = {"x": VARYING, "draws": 999} | changes
+    with pytest.raises(ValueError, match=message):
+        call("wild_cluster_set", **arguments)
+
+
+def test_a_lower_level_makes_do_with_fewer_clusters():
+    call("wild_cluster_set", x=VARYING, clusters=SITE, draws=999, level=0.75)

@@ -141,7 +141,7 @@ def test_set_is_where_the_p_value_exceeds_the_level(layout, restricted, weights)
     labels = {name: rows[column] for name, column in LAYOUTS[layout].items()}
     options = {"weights": weights, "restricted": restricted, "draws": 499, "seed": 2}
     data = (rows["y"], rows["x"], rows["c"])
-    for level in (0.6, 0.9):
+    for level in (0.6, 0.85):
         found = wild_cluster_set(*data, **labels, level=level, **options)
         centre = float(np.mean(found.end_points)) if found.end_points else 0.0
         for beta0 in centre + np.linspace(-3, 3, 41):

@@ -13,12 +13,14 @@ very few clusters no theory says that their finer p-values are right.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 
-from pooledtrials.arguments import Columns, Matrix, choice, finite, fraction
+from pooledtrials.arguments import Columns, Matrix, choice, finite, fraction, whole
 from pooledtrials.clusters import cluster_sums, small_sample_factor
 from pooledtrials.confidence_set import ConfidenceSet
 from pooledtrials.panels.absorption import absorb
@@ -103,8 +105,15 @@ def smallest_p_value(n_clusters: int, weights: str, draws: int) -> float:
     Multiplying all clusters by one number leaves t as it is, so that many patterns as there are
     points always tie: ``2 / 2^G`` for Rademacher and ``6 / 6^G`` for Webb weights if patterns are
     enumerated, and ``1 / (draws + 1)`` if they are drawn.
+
+    Raises
+    ------
+    ValueError
+        For fewer than two clusters, no draws, or unknown weights.
     """
     points = POINTS[choice(weights, "weights", tuple(POINTS))]
+    n_clusters = whole(n_clusters, "n_clusters", 2)
+    draws = whole(draws, "draws", 1)
     return points / points**n_clusters if points**n_clusters <= draws else 1 / (draws + 1)
 
 
@@ -237,13 +246,15 @@ def wild_cluster_set(
     Raises
     ------
     ValueError
-        As in `wild_cluster_test`.
+        As in `wild_cluster_test`; or if ties are so large a share of the draws that no coefficient
+        could be refused once they are counted.
     """
     level = fraction(level, "level")
     kernel, blocks, words = _prepare(
         y, x, controls, clusters, patients, strata, draws, weights, seed
     )
     data = kernel.data
+    _refuse_coarse(data.n_clusters, weights, draws, level)
     error = float(np.sqrt(kernel.squares)) / data.variation
     # residual of the null effect d errors from the estimate: residual - d * error * x
     moving = -error * restricted * data.x
@@ -259,6 +270,26 @@ def wild_cluster_set(
         level=level,
         count_ties=count_ties,
         add_own=count_ties and not words.startswith("all"),
+    )
+
+
+def _refuse_coarse(n_clusters: int, weights: str, draws: int, level: float) -> None:
+    """Refuse a level that no p-value can reach, ties counted."""
+    least, allowed = smallest_p_value(n_clusters, weights, draws), 1 - level + 1e-12
+    if least <= allowed:
+        return
+    points = POINTS[weights]
+    needed = next(g for g in count(2) if points ** (1 - g) <= allowed)
+    patterns = points**n_clusters
+    if patterns > draws:
+        raise ValueError(
+            f"draws is {draws}: no p-value below {least:.3g} can be had, so that no set has level"
+            f" {level:g}; give {math.ceil(1 / allowed) - 1} draws or more"
+        )
+    raise ValueError(
+        f"clusters has {n_clusters} clusters: with {weights} weights no p-value below"
+        f" {points}/{patterns} = {least:.3g} can be had once ties are counted, so that no set has"
+        f" level {level:g}; it takes {needed} clusters or more, or a lower level"
     )
 
 

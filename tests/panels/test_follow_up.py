@@ -251,6 +251,12 @@ def test_bad_panels(frame, message):
         described(frame)
 
 
+def test_short_observed_is_not_called_y():
+    columns = (SMALL[name].to_numpy() for name in ("arm", "patient", "wave"))
+    with pytest.raises(ValueError, match="arms has 27 rows but observed has 26: give one label"):
+        follow_up(SMALL["observed"].to_numpy()[:-1], *columns)
+
+
 def test_bad_options():
     with pytest.raises(ValueError, match="control is 'old', but arms of trial 'a' are"):
         described(SMALL, control={"a": "old"})
@@ -273,6 +279,7 @@ W = np.random.default_rng(0).normal(size=(N, 2))
         ({"predictors": np.column_stack([W, W @ [1.0, 2.0]])}, "predictors column .* linear comb"),
         ({"predictors": np.ones(N)}, "predictors column predictors0 is constant"),
         ({"predictors": SMALL["observed"] * 3 - 1}, "separate .* by observed"),
+        ({"predictors": W[:, :0]}, "predictors has 0 columns: give one or more"),
         ({"predictors": W[:-1]}, "predictors has 26 rows but y has 27"),
         (
             {"predictors": np.where(np.arange(N) == 0, np.nan, W[:, 0])},

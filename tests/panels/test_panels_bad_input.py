@@ -74,6 +74,12 @@ CASES = {
         rf"controls is missing in 1 of {N}",
     ),
     "text": ({"x": POOL["trial"]}, r"x holds .* not numbers"),
+    "two columns of waves": ({"waves": POOL[["wave", "c"]]}, r"waves has 2 columns: give one"),
+    "no column of waves": ({"waves": POOL[[]]}, r"waves has 0 columns: give one"),
+    "infinite wave": (
+        {"waves": POOL["wave"].replace(6, np.inf)},
+        r"waves is infinite in \d+ of \d+ rows: correct or drop them",
+    ),
     "text waves": ({"waves": POOL["wave"].astype(str)}, r"waves holds .* order in time"),
     "short exposure": ({"x": POOL["x"].iloc[:-1]}, rf"x has {N - 1} rows but y has {N}"),
     "short patients": (

@@ -264,6 +264,7 @@ WEIGHT_CASES = {
     "missing predictor": (
         {"predictors": with_value(WIDE["w"], np.nan)}, "predictors is missing in 1 of 60 rows",
     ),
+    "no predictor": ({"predictors": np.empty((N, 0))}, "predictors has 0 columns: give one"),
     "short predictor": ({"predictors": WIDE["w"].to_numpy()[:-1]}, "predictors has 59 rows"),
     "text": ({"predictors": np.array(["a", "b"] * 30)}, "predictors holds .* not numbers"),
     "separation": (

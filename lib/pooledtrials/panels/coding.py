@@ -30,6 +30,9 @@ def labelled(labels: Columns | None, name: str, n: int) -> tuple[Codes, tuple[An
 
 def ordered(waves: Columns, n: int) -> tuple[Codes, tuple[Any, ...]]:
     """Codes of the waves in the order of time, and their labels."""
+    several = np.shape(waves)[1] if np.ndim(waves) == 2 else 1
+    if several != 1:
+        raise ValueError(f"waves has {several} columns: give one, the planned time of each row")
     values: Any = waves.iloc[:, 0] if isinstance(waves, pd.DataFrame) else waves
     label_codes(values, "waves", n)  # refuses what is no label for each row
     if values is None:
@@ -39,6 +42,9 @@ def ordered(waves: Columns, n: int) -> tuple[Codes, tuple[Any, ...]]:
         seen = series.cat.remove_unused_categories()
         codes, levels = seen.cat.codes.to_numpy(), seen.cat.categories
     elif pd.api.types.is_numeric_dtype(series) or pd.api.types.is_datetime64_any_dtype(series):
+        infinite = 0 if series.dtype.kind != "f" else int(np.isinf(series.to_numpy()).sum())
+        if infinite:
+            raise ValueError(f"waves is infinite in {infinite} of {n} rows: correct or drop them")
         levels, codes = np.unique(series.to_numpy(), return_inverse=True)
     else:
         raise ValueError(

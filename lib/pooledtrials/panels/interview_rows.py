@@ -45,6 +45,18 @@ def varying_within(labels: npt.NDArray[Any], groups: Codes) -> int:
     return int(np.unique(groups[labels != labels[first[groups]]]).size)
 
 
+def refuse_no_columns(names: tuple[str, ...], argument: str) -> None:
+    """Refuse a table with rows but no columns.
+
+    Raises
+    ------
+    ValueError
+        If there are no names.
+    """
+    if not names:
+        raise ValueError(f"{argument} has 0 columns: give one or more")
+
+
 def used_rows(values: Columns, used: npt.NDArray[np.bool_], name: str) -> Columns:
     """Rows that are used, so that gaps in the others do not matter."""
     if values is None or np.ndim(values) == 0:  # for the check of its contents to refuse

@@ -28,7 +28,7 @@ from pooledtrials.arguments import (
     zero_one,
 )
 from pooledtrials.panels.independence import COLLINEAR, independent
-from pooledtrials.panels.interview_rows import cell_codes, patient_codes
+from pooledtrials.panels.interview_rows import cell_codes, patient_codes, refuse_no_columns
 from pooledtrials.results import Test
 
 _ROUNDING = 1e-6  # of linear programmes, in standard deviations
@@ -102,6 +102,7 @@ def follow_up_predictors(
     event = zero_one(observed, "observed", may_be_constant=True)
     n = event.size
     matrix, names = numeric_columns(predictors, "predictors", n)
+    refuse_no_columns(names, "predictors")
     cells, cell_names = cell_codes(trials, waves, n)
     groups = cluster_codes(clusters, n)
     groups = patient_codes(patients, trials, n) if groups is None else groups

@@ -28,7 +28,7 @@ from pooledtrials.arguments import (
     same_index,
     zero_one,
 )
-from pooledtrials.panels.interview_rows import cell_codes
+from pooledtrials.panels.interview_rows import cell_codes, refuse_no_columns
 from pooledtrials.panels.response_model import cell_shares, response_probability
 
 RARE = 0.05
@@ -201,6 +201,7 @@ def _weights(
 ) -> InverseProbabilityWeights:  # fmt: skip
     n = event.size
     matrix, names = numeric_columns(predictors, "predictors", n)
+    refuse_no_columns(names, "predictors")
     if numerator is not None and not stabilised:
         raise ValueError("numerator is given but stabilised is False: leave one of them out")
     cells, cell_names = cell_codes(trials, waves, n)

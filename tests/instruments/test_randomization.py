@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from scipy.stats import rankdata
 
 from pooledtrials.instruments import randomization_set, randomization_test
 
@@ -20,6 +21,10 @@ def small_trial(seed=0, n=10, balanced=False):
     x = z * (generator.random(n) < 0.7) + (1 - z) * (generator.random(n) < 0.2)
     y = x + generator.normal(size=n)
     return y, x, z
+
+
+def own_ranks(assignments, residual):
+    return np.einsum("dgk,g->d", assignments, rankdata(residual)) ** 2
 
 
 def test_enumerated_p_value_from_its_definition():
@@ -113,6 +118,46 @@ def test_size_is_exact_with_a_useless_instrument_and_heavy_tails():
         x, y = v, v + generator.standard_t(1.5, size=12)
         rejected += randomization_test(y - x, x, z, beta0=0.0, draws=199, seed=i).p_value <= 0.05
     assert abs(rejected / reps - 0.05) < 3.3 * math.sqrt(0.05 * 0.95 / reps)
+
+
+TIED = {
+    "binary": lambda generator, n: (generator.random(n) < 0.4).astype(float),
+    "Poisson": lambda generator, n: generator.poisson(1.0, n) / 7,
+}
+
+
+@pytest.mark.parametrize("statistic", ["rank", own_ranks])
+@pytest.mark.parametrize("outcome", TIED)
+def test_tied_outcomes_keep_the_size(outcome, statistic):
+    """Ranks of rounding errors that tell the arms apart rejected more than half of the time."""
+    generator = np.random.default_rng(3)
+    reps, rejected, n = 250, 0, 60
+    for i in range(reps):
+        z = generator.permutation(np.repeat([0.0, 1.0], n // 2))
+        x = (generator.random(n) < 0.2 + 0.5 * z).astype(float)
+        y = TIED[outcome](generator, n)
+        found = randomization_test(y, x, z, statistic=statistic, draws=99, seed=i)
+        rejected += found.p_value <= 0.05
+    assert rejected / reps < 0.05 + 3.3 * math.sqrt(0.05 * 0.95 / reps)
+
+
+@pytest.mark.parametrize("statistic", ["rank", own_ranks])
+@pytest.mark.parametrize("outcome", TIED)
+def test_tied_outcomes_in_other_units(outcome, statistic):
+    generator = np.random.default_rng(4)
+    strata = np.repeat([0, 1, 2], 20)
+    for i in range(10):
+        z = generator.permuted(np.tile([0.0, 1.0], (3, 10)), axis=1).ravel()
+        x = (generator.random(60) < 0.2 + 0.5 * z).astype(float)
+        y = TIED[outcome](generator, 60)
+        for groups in (None, strata):
+            one, *others = (
+                randomization_test(
+                    values, x, z, strata=groups, statistic=statistic, draws=199, seed=i
+                ).p_value
+                for values in (y, y + 1, 3 * y)
+            )
+            assert others == [one, one]
 
 
 def test_seed_decides():

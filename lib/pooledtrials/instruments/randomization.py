@@ -50,7 +50,8 @@ from pooledtrials.results import Test
 
 Statistic = Callable[[npt.NDArray[np.float64], Vector], Vector]
 
-_TIE = 1e-10  # relative: a permutation that reproduces the data must count as a tie
+# relative: a permutation that reproduces the data must count as a tie, equal residuals as equal
+_TIE = 1e-10
 _CHUNK = 4_000_000
 
 
@@ -204,7 +205,11 @@ def _prepare(
     words = f"{drawn.shape[0]} permutations"
     if exact:
         words = f"all {drawn.shape[0]} assignments"
-    sums = cluster_sums(np.column_stack([data.y, data.x]), units)
+    # not data.y and data.x, which are put together from their parts along z and outside it: the
+    # residual must not depend on the assignment, not even by rounding, or ranks tell arms apart
+    pair = np.column_stack([data.raw_y, data.raw_x])
+    pair = pair - pair.mean(axis=0)
+    sums = cluster_sums(pair - data.basis @ (data.basis.T @ pair), units)
     return _Trial(sums[:, 0], sums[:, 1], centred, drawn, exact, words)
 
 
@@ -218,6 +223,8 @@ def _blocks(trial: _Trial) -> Iterator[npt.NDArray[np.float64]]:
 
 def _statistics(trial: _Trial, beta0: float, statistic: str | Statistic) -> tuple[Vector, float]:
     residual = trial.y - beta0 * trial.x
+    if statistic != "difference":
+        residual = _with_ties(residual)
     if callable(statistic):
         values = np.concatenate([np.asarray(statistic(b, residual)) for b in _blocks(trial)])
         if values.shape != (trial.assignments.shape[0],):
@@ -235,8 +242,21 @@ def _statistics(trial: _Trial, beta0: float, statistic: str | Statistic) -> tupl
         residual = residual - residual.mean()
     root = np.linalg.inv(np.linalg.cholesky(trial.z.T @ trial.z))
     moment = np.concatenate([np.einsum("dgk,g->dk", b, residual) for b in _blocks(trial)])
-    own = root @ (trial.z.T @ residual)
-    return np.sum((moment @ root.T) ** 2, axis=1), float(own @ own)
+    actual = root @ (trial.z.T @ residual)
+    return np.sum((moment @ root.T) ** 2, axis=1), float(actual @ actual)
+
+
+def _with_ties(residual: Vector) -> Vector:
+    """Residuals that are equal but for rounding, made equal.
+
+    By the gaps between neighbours, since a grid would part equal values at its boundaries.
+    """
+    order = np.argsort(residual)
+    ascending = residual[order]
+    starts = np.diff(ascending, prepend=-np.inf) > _TIE * np.abs(residual).max()
+    tied = np.empty_like(residual)
+    tied[order] = ascending[starts][np.cumsum(starts) - 1]
+    return tied
 
 
 def _p_value(values: Vector, own: float, exact: bool) -> float:

@@ -187,3 +187,12 @@ def test_refusals():
         randomization_test(y, x, z, draws=0)
     with pytest.raises(ValueError, match="one number per permutation"):
         randomization_test(y, x, z, statistic=lambda a, r: np.zeros(3))
+    for value in (np.nan, np.inf, -np.inf):
+        with pytest.raises(ValueError, match=r"statistic is missing or infinite for \d+ of \d+"):
+            randomization_test(y, x, z, statistic=lambda a, r, v=value: np.full(len(a), v))
+
+    def sometimes(assignments, residual):
+        return np.where(assignments[:, 0, 0] > 0, np.nan, 1.0)
+
+    with pytest.raises(ValueError, match="return finite numbers"):
+        randomization_set(y, x, z, statistic=sometimes)

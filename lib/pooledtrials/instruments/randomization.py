@@ -84,7 +84,7 @@ def randomization_test(
     beta0 : float
     statistic : ``"difference"``, ``"rank"`` or a function
         A function takes permuted assignments (draws, units, k), centred within strata, and unit
-        sums of the residual (units,), and returns (draws,), large values against the null.
+        sums of the residual (units,), and returns (draws,), finite, large values against the null.
     draws : int
         Random permutations, or all distinct assignments if they are no more than that.
     seed : int, SeedSequence or Generator
@@ -98,8 +98,8 @@ def randomization_test(
     Raises
     ------
     ValueError
-        For unusable arguments, assignments or strata that vary within a cluster, or no stratum in
-        which assignment varies.
+        For unusable arguments, assignments or strata that vary within a cluster, no stratum in
+        which assignment varies, or a statistic of your own that is not finite.
     """
     beta0 = finite(beta0, "beta0")
     trial = _prepare(y, x, z, controls, clusters, strata, draws, seed)
@@ -231,7 +231,14 @@ def _statistics(trial: _Trial, beta0: float, statistic: str | Statistic) -> tupl
             raise ValueError(
                 f"statistic returned shape {values.shape}: give one number per permutation"
             )
-        return values, float(np.asarray(statistic(trial.z[None], residual))[0])
+        own = float(np.asarray(statistic(trial.z[None], residual))[0])
+        unusable = int((~np.isfinite(np.append(values, own))).sum())
+        if unusable:
+            raise ValueError(
+                f"statistic is missing or infinite for {unusable} of {values.size + 1} assignments,"
+                " and cannot be compared there: return finite numbers, large against the null"
+            )
+        return values, own
     if statistic not in ("difference", "rank"):
         raise ValueError(
             f"statistic is {statistic!r}: give 'difference', 'rank' or a function of permuted"

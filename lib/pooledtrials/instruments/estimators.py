@@ -23,6 +23,7 @@ from pooledtrials.instruments.homoskedastic_panel import liml_kappa
 from pooledtrials.instruments.jackknife import jackknife_estimate
 from pooledtrials.instruments.moments import score_error
 from pooledtrials.instruments.partialling import Partialled, partial_out
+from pooledtrials.instruments.unmoved import refuse_unmoved
 from pooledtrials.results import Estimate
 
 _COVARIANCES = ("classical", "robust")
@@ -75,7 +76,7 @@ def tsls(
 ) -> Estimate:
     """Two-stage least squares, kappa = 1: biased towards OLS when instruments are weak.
 
-    Parameters and errors as in `ols`.
+    Parameters and errors as in `ols`; also refused are instruments that do not move x at all.
     """
     data = partial_out(y, x, z, controls, clusters, strata)
     return k_class_estimate(data, 1.0, "2SLS", covariance, debiased)
@@ -209,6 +210,8 @@ def k_class_estimate(
     """One k-class estimate through the panel kernel."""
     choice(covariance, "covariance", _COVARIANCES)
     choice(score, "score", _SCORES)
+    if kappa != 0:  # least squares needs no first stage
+        refuse_unmoved(data)
     gram, residual = _grams(data)
     lost = data.n_partialled + 1 if debiased else 0
     found = k_class_panel(gram, residual, kappa, data.nobs, lost)

@@ -11,6 +11,7 @@ import numpy as np
 from pooledtrials.arguments import Columns, Vector, choice
 from pooledtrials.instruments.moments import score_error
 from pooledtrials.instruments.partialling import Partialled, partial_out
+from pooledtrials.instruments.unmoved import refuse_unmoved
 from pooledtrials.results import Estimate
 
 _COVARIANCES = ("classical", "robust")
@@ -49,7 +50,8 @@ def jive(
     Raises
     ------
     ValueError
-        For unusable arguments, or rows with a leverage of one (they cannot be left out).
+        For unusable arguments, instruments that do not move x at all, or rows with a leverage of
+        one (they cannot be left out).
     """
     choice(method, "method", _METHODS)
     data = partial_out(y, x, z, controls, clusters, strata)
@@ -59,6 +61,7 @@ def jive(
 def jackknife_estimate(data: Partialled, method: str, covariance: str, debiased: bool) -> Estimate:
     """`jive` of data already partialled out."""
     choice(covariance, "covariance", _COVARIANCES)
+    refuse_unmoved(data)
     instrument = jackknife_instrument(data, method)
     # UJIVE's instrument is not orthogonal to the controls: it meets y and x as they are
     raw = method == "ujive"

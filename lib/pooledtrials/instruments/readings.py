@@ -26,6 +26,7 @@ from pooledtrials.confidence_set import ConfidenceSet
 from pooledtrials.instruments.conditional import quarter_legendre
 from pooledtrials.instruments.moments import Moments, joint_moments
 from pooledtrials.instruments.partialling import partial_out
+from pooledtrials.instruments.unmoved import refuse_unmoved
 
 SAFE_RHO: Final = 0.76
 """|rho| up to which the worst-case size of the nominal 5 % test stays near 10 % or less."""
@@ -181,7 +182,7 @@ def endogeneity_reading(
     Raises
     ------
     ValueError
-        With several instruments, or unusable arguments.
+        With several instruments, one that does not move x at all, or unusable arguments.
     """
     return endogeneity_from(_one_instrument(y, x, z, controls, clusters, strata, covariance))
 
@@ -221,7 +222,7 @@ def asymmetry_reading(
     Raises
     ------
     ValueError
-        With several instruments, or unusable arguments.
+        With several instruments, one that does not move x at all, or unusable arguments.
     """
     effect = finite(effect, "effect")
     moments = _one_instrument(y, x, z, controls, clusters, strata, covariance)
@@ -262,6 +263,7 @@ def _one_instrument(
 
 
 def _rho_at_estimate(moments: Moments) -> tuple[float, float]:
+    refuse_unmoved(moments)
     w = moments.omega[:, :, 0, 0]
     pi = float(moments.first_stage[0])
     b = float(moments.reduced_form[0]) / pi

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -11,10 +11,14 @@ import pandas as pd
 from scipy import special
 
 from pooledtrials.arguments import Columns, finite, fraction
-from pooledtrials.confidence_set import ConfidenceSet
+from pooledtrials.confidence_set import ConfidenceSet, whole_line
 from pooledtrials.instruments.bootstrap import wild_bootstrap_set, wild_bootstrap_test
 from pooledtrials.instruments.conditional import chi2_or_f_sf, conditional_p_value
-from pooledtrials.instruments.estimators import estimates_frame, standard_estimates
+from pooledtrials.instruments.estimators import (
+    estimates_frame,
+    k_class_estimate,
+    standard_estimates,
+)
 from pooledtrials.instruments.moments import Moments, joint_moments
 from pooledtrials.instruments.partialling import partial_out
 from pooledtrials.instruments.randomization import randomization_set, randomization_test
@@ -41,10 +45,12 @@ from pooledtrials.instruments.strength import (
 )
 from pooledtrials.instruments.tf import TF, tf_from
 from pooledtrials.instruments.two_step import TwoStep, two_step_from
+from pooledtrials.instruments.unmoved import unmoved_reason
 from pooledtrials.resampling import Seed
 from pooledtrials.results import Estimate, Test
 
 _ONE_INSTRUMENT: Final = ("tF", "Angrist-Kolesar", "Keane-Neal")
+_NEED_A_FIRST_STAGE: Final = ("2SLS", "LIML", "Fuller", "JIVE1", "UJIVE", "Andrews two-step")
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +67,7 @@ class WeakInstrumentReport:
     sets : confidence sets by name, the trustworthy ones
     tf, endogeneity, asymmetry : for one instrument, else None (`reasons` says why)
     two_step : Andrews' two-step set and distortion cutoff
+        Where z does not move x at all, tsls is NaN, wald and two_step the whole line.
     reasons : what does not apply, and why
     nobs, n_instruments, n_clusters, covariance, level, beta0 : setting
     moments : the moments that all of it is a function of
@@ -138,6 +145,9 @@ class WeakInstrumentReport:
             above 1 - level.
         """
         ends = [e for s in (self.wald, *self.sets.values()) for e in s.end_points]
+        if not ends:  # nothing bounds the effect: show it around least squares
+            _, b, error = next(self.estimates[["coefficient", "standard_error"]].itertuples())
+            ends = [b - 2 * error, b + 2 * error]
         span = max(ends) - min(ends)
         low = min(ends) - span / 4 if math.isnan(lower) else lower
         high = max(ends) + span / 4 if math.isnan(upper) else upper
@@ -216,9 +226,17 @@ def weak_instrument_report(
     data = partial_out(*arguments)
     moments = joint_moments(data, covariance)
     stage = first_stage_from(data, moments)
-    found = standard_estimates(data, covariance, True)
-    tsls = found[1]
     reasons: dict[str, str] = {}
+    unmoved = unmoved_reason(data)
+    if unmoved:
+        found = [k_class_estimate(data, 0.0, "OLS", covariance, True, "k-class")]
+        nan = math.nan
+        tsls = replace(found[0], method="2SLS", coefficient=nan, standard_error=nan, kappa=1.0)
+        reasons |= dict.fromkeys(_NEED_A_FIRST_STAGE, unmoved)
+    else:
+        found = standard_estimates(data, covariance, True)
+        tsls = found[1]
+    wald = whole_line(level) if unmoved else tsls.interval(level)
     tests, sets = _robust(moments, level, beta0, reference)
     tests.append(rank_lm_from(data, covariance))
     classical = moments.covariance == "classical"
@@ -237,10 +255,15 @@ def weak_instrument_report(
         sets["randomization"] = randomization_set(*arguments, level=level, draws=draws, seed=seed)
     else:
         reasons["randomization inference"] = "z was not declared randomized (randomized)"
-    two_step = two_step_from(moments, tsls, level)
-    sets["Andrews two-step"] = two_step.chosen
+    if unmoved:  # no interval around an estimate covers anything: the distortion is all of level
+        two_step = TwoStep(wald, wald, wald, 0.05, level)
+    else:
+        two_step = two_step_from(moments, tsls, level)
+        sets["Andrews two-step"] = two_step.chosen
     tf = endogeneity = asymmetry = None
-    if data.n_instruments == 1:
+    if unmoved:
+        reasons |= dict.fromkeys(_ONE_INSTRUMENT, unmoved)
+    elif data.n_instruments == 1:
         endogeneity, asymmetry = endogeneity_from(moments), asymmetry_from(moments)
         if math.isclose(level, 0.95):
             tf = tf_from(tsls, stage.f_test.statistic)
@@ -254,7 +277,7 @@ def weak_instrument_report(
         f_table=five_f_from(data, stage, tau),
         tsls=tsls,
         estimates=estimates_frame(found),
-        wald=tsls.interval(level),
+        wald=wald,
         tests=tuple(tests),
         sets=sets,
         tf=tf,

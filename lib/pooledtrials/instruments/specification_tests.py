@@ -1,7 +1,8 @@
 """Do the instruments agree, and does least squares differ: Sargan, Hansen, Durbin-Wu-Hausman.
 
 All of them presume strong instruments; `j_test_at` does not. With one instrument there is nothing
-to disagree with, and the overidentification tests say so instead of returning a number.
+to disagree with, and the overidentification tests say so instead of returning a number; so do all
+where the instruments do not move the exposure at all.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pooledtrials.instruments.estimators import liml_of
 from pooledtrials.instruments.moments import refuse_cancelled, refuse_few_clusters
 from pooledtrials.instruments.partialling import Partialled, partial_out
 from pooledtrials.instruments.robust_tests import one_instrument_reason
+from pooledtrials.instruments.unmoved import refuse_unmoved, unmoved_reason
 from pooledtrials.results import Estimate, Test
 
 _AGREE = "all instruments are valid (they agree on one effect)"
@@ -57,9 +59,9 @@ def sargan_test(
 
 def sargan_from(data: Partialled) -> Test:
     """`sargan_test` of data already partialled out."""
-    k = data.n_instruments
-    if k == 1:
-        return Test.not_applicable("Sargan", _AGREE, one_instrument_reason())
+    k, reason = data.n_instruments, _nothing_to_compare(data)
+    if reason:
+        return Test.not_applicable("Sargan", _AGREE, reason)
     reduced, stage = data.reduced_form, data.first_stage
     b = float(stage @ reduced) / float(stage @ stage)
     moment, a = reduced - b * stage, np.array([1.0, -b])
@@ -85,8 +87,9 @@ def liml_overidentification_test(
             "clusters is given, but this test assumes independent errors: use hansen_j_test"
         )
     data = partial_out(y, x, z, controls, None, strata)
-    if data.n_instruments == 1:
-        return Test.not_applicable("LIML likelihood ratio", _AGREE, one_instrument_reason())
+    reason = _nothing_to_compare(data)
+    if reason:
+        return Test.not_applicable("LIML likelihood ratio", _AGREE, reason)
     value = data.nobs * math.log(liml_of(data))
     return _chi2("LIML likelihood ratio", value, data.n_instruments - 1, _AGREE, "classical")
 
@@ -109,9 +112,9 @@ def hansen_j_test(
 
 def hansen_from(data: Partialled) -> Test:
     """`hansen_j_test` of data already partialled out."""
-    k = data.n_instruments
-    if k == 1:
-        return Test.not_applicable("Hansen J", _AGREE, one_instrument_reason())
+    k, reason = data.n_instruments, _nothing_to_compare(data)
+    if reason:
+        return Test.not_applicable("Hansen J", _AGREE, reason)
     _, value, _ = _two_step(data)
     return _chi2("Hansen J", value, k - 1, _AGREE, _label(data))
 
@@ -126,6 +129,7 @@ def gmm(
 ) -> Estimate:
     """Two-step efficient GMM, whose criterion is Hansen's J. HC0 or CR0 errors as ``ivreg2``."""
     data = partial_out(y, x, z, controls, clusters, strata)
+    refuse_unmoved(data)
     b, _, error = _two_step(data)
     return Estimate("two-step GMM", b, error, _label(data), data.nobs, data.estimate_dof)
 
@@ -169,6 +173,9 @@ def durbin_wu_hausman_test(
 def durbin_wu_hausman_from(data: Partialled, covariance: str, debiased: bool = True) -> Test:
     """`durbin_wu_hausman_test`, regression form, of data already partialled out."""
     choice(covariance, "covariance", _COVARIANCES)
+    reason = unmoved_reason(data)
+    if reason:
+        return Test.not_applicable("Durbin-Wu-Hausman", _EXOGENOUS, reason)
     label = covariance if data.clusters is None else "clustered"
     regressors = np.column_stack([data.x, data.x_residual])
     bread = np.linalg.inv(regressors.T @ regressors)
@@ -201,6 +208,9 @@ def _difference(data: Partialled, label: str) -> Test:
     The weights come from the residuals of the restricted model (efficient GMM when errors are not
     classical), and the smaller J uses their block, which keeps the difference non-negative.
     """
+    name, reason = "Durbin-Wu-Hausman (difference)", unmoved_reason(data)
+    if reason:
+        return Test.not_applicable(name, _EXOGENOUS, reason)
     w = np.column_stack([data.q, data.x_residual / np.linalg.norm(data.x_residual)])
     residual = data.y - data.x * (float(data.x @ data.y) / float(data.x @ data.x))
     moments_y, moments_x = w.T @ data.y, w.T @ data.x
@@ -217,7 +227,12 @@ def _difference(data: Partialled, label: str) -> Test:
         weight = _meat(w, residual, data)
     full = _criterion(moments_y, moments_x, weight)[1]
     part = _criterion(moments_y[:k], moments_x[:k], weight[:k, :k])[1]
-    return _chi2("Durbin-Wu-Hausman (difference)", max(full - part, 0.0), 1, _EXOGENOUS, label)
+    return _chi2(name, max(full - part, 0.0), 1, _EXOGENOUS, label)
+
+
+def _nothing_to_compare(data: Partialled) -> str:
+    """Why the instruments cannot be asked to agree, empty if they can."""
+    return one_instrument_reason() if data.n_instruments == 1 else unmoved_reason(data)
 
 
 def _two_step(data: Partialled) -> tuple[float, float, float]:

@@ -96,7 +96,8 @@ def tf_test(
     Raises
     ------
     ValueError
-        With several instruments (the critical values do not hold), or unusable arguments.
+        With several instruments (the critical values do not hold), one that does not move x at
+        all, or unusable arguments.
     """
     data = partial_out(y, x, z, controls, clusters, strata)
     if data.n_instruments != 1:

@@ -95,7 +95,8 @@ def two_step_set(
     Raises
     ------
     ValueError
-        For unusable arguments, or a distortion of ``level`` or more.
+        For unusable arguments, instruments that do not move x at all, or a distortion of
+        ``level`` or more.
     """
     level, distortion = fraction(level, "level"), fraction(distortion, "distortion")
     if distortion >= level:

@@ -11,6 +11,7 @@ from pooledtrials.confidence_set import ConfidenceSet
 from pooledtrials.instruments.moments import joint_moments
 from pooledtrials.instruments.partialling import partial_out
 from pooledtrials.instruments.robust_sets import robust_set
+from pooledtrials.instruments.unmoved import refuse_unmoved
 from pooledtrials.results import Estimate
 
 
@@ -64,7 +65,7 @@ def wald_ratio(
     Raises
     ------
     ValueError
-        With several instruments, or unusable arguments.
+        With several instruments, one that does not move x at all, or unusable arguments.
     """
     level = fraction(level, "level")
     data = partial_out(y, x, z, controls, clusters, strata)
@@ -73,6 +74,7 @@ def wald_ratio(
             f"z has {data.n_instruments} columns, and a ratio needs one instrument: choose one, or"
             " use tsls"
         )
+    refuse_unmoved(data)
     moments = joint_moments(data, covariance, debiased=debiased)
     unit = float(data.r[0, 0])
     parts = [

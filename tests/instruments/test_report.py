@@ -130,3 +130,13 @@ def test_one_instrument_with_bootstrap_and_randomization(jobs):
         *data, randomized=True, randomization_draws=299, bootstrap_draws=99, seed=4
     )
     assert again.sets == report.sets
+
+
+def test_the_reading_is_for_the_tolerated_bias_of_the_table(card):
+    data = card["lwage"], card["educ"], card[["nearc4", "nearc2"]], card[["exper", "black"]]
+    report = weak_instrument_report(*data, tau=0.3)
+    threshold = report.f_table.loc["effective, robust", "threshold"]
+    text = " ".join(str(report).split())
+    assert f"{threshold:.2f} needed to reject that the bias of 2SLS is above 30 %" in text
+    with pytest.raises(ValueError, match="tau is 0: give a number strictly between"):
+        weak_instrument_report(*data, tau=0)

@@ -69,7 +69,7 @@ class WeakInstrumentReport:
     two_step : Andrews' two-step set and distortion cutoff
         Where z does not move x at all, tsls is NaN, wald and two_step the whole line.
     reasons : what does not apply, and why
-    nobs, n_instruments, n_clusters, covariance, level, beta0 : setting
+    nobs, n_instruments, n_clusters, covariance, level, beta0, tau : setting
     moments : the moments that all of it is a function of
     """
 
@@ -91,6 +91,7 @@ class WeakInstrumentReport:
     covariance: str
     level: float
     beta0: float
+    tau: float
     reference: str
     moments: Moments
 
@@ -222,6 +223,7 @@ def weak_instrument_report(
         For unusable arguments.
     """
     level, beta0 = fraction(level, "level"), finite(beta0, "beta0")
+    tau = fraction(tau, "tau")
     arguments = (y, x, z, controls, clusters, strata)
     data = partial_out(*arguments)
     moments = joint_moments(data, covariance)
@@ -291,6 +293,7 @@ def weak_instrument_report(
         covariance=moments.covariance,
         level=level,
         beta0=beta0,
+        tau=tau,
         reference=reference,
         moments=moments,
     )

@@ -61,7 +61,7 @@ def _first_stage(report: WeakInstrumentReport) -> list[str]:
         threshold = row["threshold"]
         against = f" (threshold {threshold:.4g})" if math.isfinite(threshold) else ""
         lines.append(f"F {name}: {row['statistic']:.4g}{against}; {row['compare_with']}")
-    return [*lines, report.first_stage.reading()]
+    return [*lines, report.first_stage.reading(report.tau)]
 
 
 def _sets(report: WeakInstrumentReport) -> list[str]:

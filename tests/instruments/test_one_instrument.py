@@ -102,6 +102,10 @@ def test_t_test_rejection_by_simulation(mean, rho, shift):
         assert abs(value - sample.mean()) < 5 * math.sqrt(value * (1 - value) / n) + 1e-5
 
 
+def test_no_rejection_counts_where_the_first_stage_never_passes():
+    assert t_test_rejection(1.0, 0.5, first_stage_critical=100.0) == (0.0, 0.0)
+
+
 def test_readings_of_card(card):
     data = (card["lwage"], card["educ"], card["nearc4"], card[CARD_15])
     found = endogeneity_reading(*data)

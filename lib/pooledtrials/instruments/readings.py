@@ -106,18 +106,27 @@ def t_test_rejection(
     ----------
     mean_first_stage : mean mu of the first-stage t
     rho : correlation of the two t-statistics, at the null tested
-    critical : critical value of |t|
+    critical : critical value of |t|, 0 or more
     mean_anderson_rubin : mean of the Anderson-Rubin t, 0 under the null
-    first_stage_critical : count only cases with first-stage |t| above it
+    first_stage_critical : count only cases with first-stage |t| above it, 0 or more
 
     Returns
     -------
     total, towards : float
         ``towards`` counts rejections in which 2SLS errs towards OLS.
+
+    Raises
+    ------
+    ValueError
+        For a number that is not finite, a correlation beyond 1, or a critical value below 0.
     """
     mu, rho = finite(mean_first_stage, "mean_first_stage"), finite(rho, "rho")
     if not -1 <= rho <= 1:
         raise ValueError(f"rho is {rho}: a correlation is between -1 and 1")
+    mean_anderson_rubin = finite(mean_anderson_rubin, "mean_anderson_rubin")
+    for name, value in (("critical", critical), ("first_stage_critical", first_stage_critical)):
+        if finite(value, name) < 0:
+            raise ValueError(f"{name} is {value!r}: give 0 or more, |t| is compared with it")
     rho = math.copysign(min(abs(rho), 1 - 1e-12), rho)
     if abs(rho) > 0.99:  # nearly a step in the first-stage t: cells rather than a smooth rule
         first, weights = _cells(mu, first_stage_critical)
@@ -278,7 +287,7 @@ def _nodes(mu: float, critical: float, cut: float) -> tuple[Vector, Vector]:
     breaks = [b for b in breaks if mu - 9.0 <= b <= mu + 9.0]
     angle, weight = quarter_legendre(120)
     unit, weight = angle * 2 / math.pi, weight * 2 / math.pi
-    nodes, weights = [], []
+    nodes, weights = [np.empty(0)], [np.empty(0)]  # all of it may be below the cut
     for a, b in itertools.pairwise(breaks):
         if a >= -cut and b <= cut:
             continue

@@ -16,16 +16,45 @@ from pooledtrials.arguments import Codes, Matrix
 Seed = int | np.random.Generator | np.random.SeedSequence
 
 
+def whole_draws(draws: int) -> int:
+    """A number of draws, 1 or more.
+
+    Raises
+    ------
+    ValueError
+        Otherwise.
+    """
+    if not isinstance(draws, int | np.integer) or draws < 1:
+        raise ValueError(f"draws is {draws!r}: give 1 or more, a whole number")
+    return int(draws)
+
+
+def generator_of(seed: Seed) -> np.random.Generator:
+    """The generator a seed starts; a Generator is itself.
+
+    Raises
+    ------
+    ValueError
+        If it is no seed.
+    """
+    try:
+        return np.random.default_rng(seed)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"seed is {seed!r}: give a whole number, 0 or more, a SeedSequence or a Generator"
+        ) from None
+
+
 def sign_patterns(groups: int, draws: int, weights: str, seed: Seed) -> tuple[Matrix, str]:
     """(draws, groups) multipliers, all patterns if there are at most ``draws``, and words."""
+    draws, generator = whole_draws(draws), generator_of(seed)
     points = np.array([-1.0, 1.0])
     if weights == "webb":
         half = np.sqrt(np.array([0.5, 1.0, 1.5]))
         points = np.concatenate([-half, half])
-    if groups * np.log(points.size) <= np.log(max(draws, 1)) + 1e-9:
+    if groups * np.log(points.size) <= np.log(draws) + 1e-9:
         every = np.array(list(itertools.product(points, repeat=groups)))
         return every, f"all {every.shape[0]} {weights} patterns"
-    generator = np.random.default_rng(seed)
     drawn = points[generator.integers(0, points.size, size=(draws, groups))]
     return drawn, f"{draws} {weights} draws"
 
@@ -38,6 +67,7 @@ def assignments(
     All distinct assignments if there are at most ``draws``, the actual one among them, or random
     permutations within strata.
     """
+    draws = whole_draws(draws)
     _, kind = np.unique(z, axis=0, return_inverse=True)
     kind = kind.reshape(-1)
     members = [np.flatnonzero(cell == c) for c in range(int(cell.max()) + 1)]
@@ -117,12 +147,12 @@ def sign_blocks(groups: int, draws: int, weights: str, seed: Seed) -> tuple[Iter
 
     Random ones are never all in memory, and are not those of `sign_patterns` for the same seed.
     """
+    draws, generator = whole_draws(draws), generator_of(seed)
     points = 6 if weights == "webb" else 2
     if points**groups <= draws:
         every, words = sign_patterns(groups, draws, weights, seed)
         width = _block_width(groups)
         return (every[i : i + width] for i in range(0, len(every), width)), words
-    generator = np.random.default_rng(seed)
     return _drawn_blocks(groups, draws, weights, generator), f"{draws} {weights} draws"
 
 

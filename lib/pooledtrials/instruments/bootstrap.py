@@ -28,7 +28,7 @@ from pooledtrials.instruments.inversion import accepted_steps
 from pooledtrials.instruments.moments import joint_moments
 from pooledtrials.instruments.partialling import Partialled, partial_out
 from pooledtrials.instruments.robust_panel import on_circle
-from pooledtrials.resampling import Seed, sign_patterns
+from pooledtrials.resampling import Seed, sign_patterns, whole_draws
 from pooledtrials.results import Test
 
 _TIE = 1e-9  # relative: the pattern of all ones reproduces the data up to rounding
@@ -153,8 +153,7 @@ def _prepare(
 ) -> _Setting:
     choice(statistic, "statistic", ("AR", "WRE"))
     choice(weights, "weights", ("rademacher", "webb"))
-    if draws < 1:
-        raise ValueError(f"draws is {draws}: give 1 or more")
+    draws = whole_draws(draws)
     data = partial_out(y, x, z, controls, clusters, strata)
     if data.clusters is None:
         groups = np.arange(data.nobs)

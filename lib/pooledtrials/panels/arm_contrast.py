@@ -35,7 +35,13 @@ from pooledtrials.confidence_set import ConfidenceSet
 from pooledtrials.panels.absorption import Absorbed, absorb
 from pooledtrials.panels.bias_reduced import BiasReducedEstimate, bias_reduced_estimate
 from pooledtrials.panels.step_inversion import accepted_effects
-from pooledtrials.resampling import Seed, assignments, randomized_units
+from pooledtrials.resampling import (
+    Seed,
+    assignments,
+    generator_of,
+    randomized_units,
+    whole_draws,
+)
 from pooledtrials.results import Test
 
 _TIE = 1e-10  # relative: a permutation that reproduces the data must count as a tie
@@ -140,8 +146,7 @@ def arm_contrast(
     """
     choice(statistic, "statistic", ("studentized", "difference"))
     level = fraction(level, "level")
-    if draws < 1:
-        raise ValueError(f"draws is {draws}: give 1 or more")
+    draws = whole_draws(draws)
     data = absorb(y, z, controls, clusters, None, strata, "z")
     scale = float(np.sqrt(data.residual @ data.residual / data.variation / data.nobs))
     trial = _Trial.of(data, z, strata, scale, draws, seed)
@@ -218,7 +223,7 @@ class _Trial:
                 f"clusters has {cell.size} randomized units in {n_cells} strata, too few to tell an"
                 f" effect from an error: at least {n_cells + 2} are needed"
             )
-        drawn, exact = assignments(z_unit, cell, draws, np.random.default_rng(seed))
+        drawn, exact = assignments(z_unit, cell, draws, generator_of(seed))
         means = (cluster_sums(z_unit, cell)[:, 0] / np.bincount(cell))[cell]
         rows = np.column_stack([data.residual, -scale * data.x])
         totals = cluster_sums(rows, data.clusters)

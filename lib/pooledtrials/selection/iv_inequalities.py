@@ -15,7 +15,7 @@ import numpy as np
 from scipy import optimize, stats
 
 from pooledtrials.arguments import Columns, Matrix, finite, one_column, same_index, zero_one
-from pooledtrials.resampling import Seed
+from pooledtrials.resampling import Seed, generator_of, whole_draws
 from pooledtrials.results import Test
 
 _MOST_CELLS: Final = 200
@@ -151,8 +151,7 @@ def kitagawa_test(
     """
     if finite(trim, "trim") <= 0:
         raise ValueError(f"trim is {trim!r}: give a number above 0")
-    if draws < 1:
-        raise ValueError(f"draws is {draws}: give 1 or more")
+    draws = whole_draws(draws)
     same_index(y=y, x=x, z=z)
     outcome = one_column(y, "y", "give one outcome at a time")
     n = outcome.size
@@ -171,7 +170,7 @@ def kitagawa_test(
     gap = _violations(arms[0], arms[1], sizes, trim)[0]
     statistic = float(max(gap.max(), 0.0))
     pooled = np.bincount(cell, minlength=2 * edges.size) / n
-    generator = np.random.default_rng(seed)
+    generator = generator_of(seed)
     drawn = [
         generator.multinomial(size, pooled, draws).astype(float).reshape(draws, 2, -1)
         for size in sizes

@@ -22,24 +22,27 @@ Columns: TypeAlias = npt.ArrayLike | pd.Series | pd.DataFrame
 Number: TypeAlias = int | float | np.number
 
 
-def one_column(values: Columns, name: str, why: str, n: int | None = None) -> Vector:
+def one_column(
+    values: Columns, name: str, why: str, n: int | None = None, *, of: str = "y"
+) -> Vector:
     """A single numeric column as (n,), or a ValueError that says ``why`` not several."""
-    matrix, _ = numeric_columns(values, name, n)
+    matrix, _ = numeric_columns(values, name, n, of=of)
     if matrix.shape[1] != 1:
         raise ValueError(f"{name} has {matrix.shape[1]} columns: {why}")
     return matrix[:, 0]
 
 
 def numeric_columns(
-    values: Columns, name: str, n: int | None = None
+    values: Columns, name: str, n: int | None = None, *, of: str = "y"
 ) -> tuple[Matrix, tuple[str, ...]]:
-    """Finite numbers as an (n, columns) array with the columns' names.
+    """Finite numbers as an (n, columns) array with the columns' names; ``of`` has the n rows.
 
     Raises
     ------
     ValueError
         If ``values`` are not finite numbers in one or two dimensions with ``n`` rows.
     """
+    _refuse_masked(values, name)
     table: Any = values
     if isinstance(values, pd.DataFrame):
         columns: tuple[str, ...] = tuple(str(c) for c in values.columns)
@@ -61,7 +64,7 @@ def numeric_columns(
         matrix = matrix[:, None] if array.size else matrix.reshape(0, 0)
     if n is not None and matrix.shape[0] != n:
         raise ValueError(
-            f"{name} has {matrix.shape[0]} rows but y has {n}: give one row per observation"
+            f"{name} has {matrix.shape[0]} rows but {of} has {n}: give one row per observation"
         )
     if matrix.shape[0] == 0:
         raise ValueError(f"{name} has 0 rows: there is nothing to estimate")
@@ -70,8 +73,10 @@ def numeric_columns(
     return matrix, columns or tuple(f"{name}{j}" for j in range(matrix.shape[1]))
 
 
-def label_codes(labels: Columns | None, name: str, n: int) -> Codes | None:
+def label_codes(labels: Columns | None, name: str, n: int, *, of: str = "y") -> Codes | None:
     """Labels of any kind as codes 0, ..., G - 1 in order of appearance, or None.
+
+    ``of`` names the argument that has the n rows.
 
     Raises
     ------
@@ -80,6 +85,7 @@ def label_codes(labels: Columns | None, name: str, n: int) -> Codes | None:
     """
     if labels is None:
         return None
+    _refuse_masked(labels, name)
     array = labels.to_numpy() if isinstance(labels, pd.Series | pd.DataFrame) else labels
     array = np.asarray(array)
     if array.ndim == 2 and array.shape[1] == 1:
@@ -87,7 +93,9 @@ def label_codes(labels: Columns | None, name: str, n: int) -> Codes | None:
     if array.ndim != 1:
         raise ValueError(f"{name} has shape {array.shape}: give one label per row, (n,)")
     if array.shape[0] != n:
-        raise ValueError(f"{name} has {array.shape[0]} rows but y has {n}: give one label per row")
+        raise ValueError(
+            f"{name} has {array.shape[0]} rows but {of} has {n}: give one label per row"
+        )
     codes, _ = pd.factorize(array)
     missing = int((codes < 0).sum())
     if missing:
@@ -240,6 +248,16 @@ def choice(value: str, name: str, allowed: Sequence[str]) -> str:
 def _shown(value: Any) -> str:
     plain = value is None or isinstance(value, str | Number)
     return repr(value) if plain else f"a {type(value).__name__}"
+
+
+def _refuse_masked(values: Any, name: str) -> None:
+    """A mask would be lost on the way to an ordinary array, and what it hides become data."""
+    if np.ma.is_masked(values):
+        masked = int(np.ma.getmaskarray(values).sum())
+        raise ValueError(
+            f"{name} is a masked array with {masked} masked entries: drop their rows from every"
+            " argument, or impute"
+        )
 
 
 def _refuse_gaps(matrix: Matrix, name: str) -> None:

@@ -80,6 +80,26 @@ def test_every_trial_needs_a_contrast(trials):
         trial_instruments(trials["arm"], trials["trial"], control="placebo")
 
 
+def test_refusals_within_a_trial_name_it(trials):
+    x = trials["x"].where(trials["trial"] != "Cork", 1.0)
+    want = "in trial Cork, arm facilitated against usual: x is constant"
+    with pytest.raises(ValueError, match=want):
+        by_trial(trials["y"], x, trials["arm"], trials["trial"], control="usual")
+
+
+def test_arms_as_arrays_go_with_an_outcome_that_has_an_index(trials):
+    labels = trials["arm"].to_numpy(), trials["trial"].to_numpy()
+    data = trials["y"], trials["x"]
+    want = pooled_first_stage(*data, trials["arm"], trials["trial"], control="usual")
+    for found in (
+        pooled_first_stage(*data, *labels, control="usual"),
+        pooled_first_stage(data[0].to_numpy(), data[1], *labels, control="usual"),
+    ):
+        assert found.f_test == want.f_test
+        assert found.names == want.names
+    assert trial_instruments(labels[0], trials["trial"], control="usual").index[0] == 100
+
+
 def two_samples(seed, k=1, n=3000, strength=0.3):
     g = np.random.default_rng(seed)
     z, c = g.normal(size=(2 * n, k)), g.normal(size=(2 * n, 1))
@@ -123,6 +143,16 @@ def test_two_samples_cover():
         found = two_sample_tsls(*two_samples(seed, n=400, strength=0.08))
         covered += found.anderson_rubin.contains(0.6)
     assert covered / 200 > 0.95 - 4 * np.sqrt(0.05 * 0.95 / 200)
+
+
+def test_two_samples_are_matched_by_the_names_of_their_columns():
+    y, x, zy, zx, *_ = two_samples(4, k=2)
+    zy[:, 1] *= 3  # so that the two are not exchangeable
+    zx[:, 1] *= 3
+    names = ["a", "b"]
+    want = two_sample_tsls(y, x, zy, zx).estimate
+    turned = pd.DataFrame(zx, columns=names)[["b", "a"]]
+    assert two_sample_tsls(y, x, pd.DataFrame(zy, columns=names), turned).estimate == want
 
 
 def test_two_samples_need_the_same_instruments():

@@ -128,6 +128,7 @@ def complier_means(
     ValueError
         For unusable arguments or probabilities not strictly between 0 and 1.
     """
+    same_index(y=y, x=x, z=z, covariates=covariates, clusters=clusters, probability=probability)
     data = _binary(y, x, z, clusters)
     n = data.x.shape[0]
     w, names = numeric_columns(covariates, "covariates", n)

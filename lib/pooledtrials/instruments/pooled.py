@@ -8,12 +8,24 @@ arms. With one instrument per arm, each trial's first stage is its own.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from pooledtrials.arguments import Columns, label_codes, numeric_columns
+from pooledtrials.arguments import (
+    Columns,
+    choice,
+    cluster_codes,
+    fraction,
+    label_codes,
+    numeric_columns,
+    one_column,
+    same_index,
+)
 from pooledtrials.confidence_set import ConfidenceSet
+from pooledtrials.instruments.moments import COVARIANCES
 from pooledtrials.instruments.strength import FirstStage, first_stage
 from pooledtrials.instruments.wald_ratio import wald_ratio
 
@@ -46,21 +58,18 @@ def trial_instruments(arm: Columns, trial: Columns, *, control: object) -> pd.Da
     Returns
     -------
     DataFrame
-        Columns named ``"trial: arm"``, index of ``arm`` if it has one.
+        Columns named ``"trial: arm"``, index of ``arm`` or ``trial`` if they have one.
 
     Raises
     ------
     ValueError
-        If a trial lacks the control arm or has no other.
+        For labels missing or not one per row, or a trial without the control arm or any other.
     """
-    labels = np.asarray(arm)
-    if labels.ndim != 1:
-        raise ValueError(f"arm has shape {labels.shape}: give one label per row, (n,)")
-    n = labels.shape[0]
-    arm_codes, trial_codes = label_codes(arm, "arm", n), label_codes(trial, "trial", n)
-    assert arm_codes is not None
-    assert trial_codes is not None
-    arms, trials = pd.unique(pd.Series(labels)), pd.unique(pd.Series(np.asarray(trial)))
+    same_index(arm=arm, trial=trial)
+    arm_labels = _labels(arm, "arm")
+    trial_labels = _labels(trial, "trial", arm_labels.size, "arm")
+    arm_codes, arms = pd.factorize(arm_labels)
+    trial_codes, trials = pd.factorize(trial_labels)
     columns: dict[str, np.ndarray] = {}
     for t, trial_label in enumerate(trials):
         here = trial_codes == t
@@ -78,8 +87,7 @@ def trial_instruments(arm: Columns, trial: Columns, *, control: object) -> pd.Da
         for a in present:
             if arms[a] != control:
                 columns[f"{trial_label}: {arms[a]}"] = (here & (arm_codes == a)).astype(float)
-    index = arm.index if isinstance(arm, pd.Series | pd.DataFrame) else None
-    return pd.DataFrame(columns, index=index)
+    return pd.DataFrame(columns, index=_index(arm, trial))
 
 
 def by_trial(
@@ -110,25 +118,36 @@ def by_trial(
     ValueError
         For unusable arguments, also within one trial.
     """
-    indicators = trial_instruments(arm, trial, control=control)
-    outcome, exposure = numeric_columns(y, "y")[0][:, 0], numeric_columns(x, "x")[0][:, 0]
-    covariates = None if controls is None else numeric_columns(controls, "controls")[0]
-    groups = None if clusters is None else label_codes(clusters, "clusters", outcome.shape[0])
-    arms, trials = np.asarray(arm), np.asarray(trial)
+    level = fraction(level, "level")
+    choice(covariance, "covariance", COVARIANCES)
+    choice(reference, "reference", ("F", "chi2"))
+    same_index(y=y, x=x, arm=arm, trial=trial, controls=controls, clusters=clusters)
+    outcome = one_column(y, "y", "give one outcome at a time")
+    n = outcome.size
+    exposure = one_column(x, "x", "give one exposure at a time", n)
+    arms, trials = _labels(arm, "arm", n), _labels(trial, "trial", n)
+    covariates = None if controls is None else _named(controls, n)
+    groups = cluster_codes(clusters, n)
     rows, sets = [], {}
-    for name, column in indicators.items():
+    for name, column in trial_instruments(arms, trials, control=control).items():
         treated = column.to_numpy() > 0
         keep = treated | ((trials == trials[treated][0]) & (arms == control))
-        found = wald_ratio(
-            outcome[keep],
-            exposure[keep],
-            treated[keep],
-            None if covariates is None else covariates[keep],
-            None if groups is None else groups[keep],
-            level=level,
-            covariance=covariance,
-            reference=reference,
-        )
+        try:
+            found = wald_ratio(
+                outcome[keep],
+                exposure[keep],
+                treated[keep],
+                None if covariates is None else covariates[keep],
+                None if groups is None else groups[keep],
+                level=level,
+                covariance=covariance,
+                reference=reference,
+            )
+        except ValueError as error:
+            raise ValueError(
+                f"in trial {trials[treated][0]!s}, arm {arms[treated][0]!s} against {control}:"
+                f" {error}"
+            ) from None
         stage, effect = found.first_stage, found.intention_to_treat
         rows.append(
             {
@@ -163,7 +182,33 @@ def pooled_first_stage(
     Parameters and errors as in `by_trial`. For estimators, tests and sets pass
     ``z=trial_instruments(...)`` and ``strata=trial`` to them.
     """
-    z = trial_instruments(arm, trial, control=control)
-    if isinstance(y, pd.Series | pd.DataFrame) and len(y) == len(z):
-        z = z.set_axis(y.index)
-    return first_stage(y, x, z, controls, clusters, trial, covariance=covariance)
+    same_index(y=y, x=x, arm=arm, trial=trial, controls=controls, clusters=clusters)
+    n = one_column(y, "y", "give one outcome at a time").size
+    arms, trials = _labels(arm, "arm", n), _labels(trial, "trial", n)
+    z = trial_instruments(arms, trials, control=control)
+    # arrays are matched by position: the instruments take the index of what has one
+    index = _index(y, x, controls, clusters)
+    z = z if index is None or len(index) != n else z.set_axis(index)
+    return first_stage(y, x, z, controls, clusters, trials, covariance=covariance)
+
+
+def _labels(
+    labels: Columns, name: str, n: int | None = None, of: str = "y"
+) -> npt.NDArray[np.object_]:
+    """Labels one per row, none missing, as they are."""
+    array = np.asarray(labels, dtype=object)
+    if array.ndim != 1:
+        raise ValueError(f"{name} has shape {array.shape}: give one label per row, (n,)")
+    label_codes(labels, name, array.size if n is None else n, of=of)
+    return array
+
+
+def _named(controls: Columns, n: int) -> pd.DataFrame:
+    matrix, names = numeric_columns(controls, "controls", n)
+    return pd.DataFrame(matrix, columns=names)
+
+
+def _index(*arguments: Columns) -> pd.Index[Any] | None:
+    """The index of the first argument that has one."""
+    frames = (a for a in arguments if isinstance(a, pd.Series | pd.DataFrame))
+    return next((a.index for a in frames), None)

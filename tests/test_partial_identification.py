@@ -115,6 +115,11 @@ def test_shift_scale_and_sign(shift, width, a, b, r, unit):
     assert_allclose(imbens_manski_interval(-width, b, 0, a).end_points, -plain[::-1], atol=1e-9)
 
 
+def test_imbens_manski_refuse_a_level_of_one_half_or_less():
+    with pytest.raises(ValueError, match=r"level is 0\.01: give a confidence level above one half"):
+        imbens_manski_interval(0, 1, 0.5, 1, level=0.01)
+
+
 def several(values, errors, n=400):
     return Candidates(np.array(values, dtype=float), np.diag(errors).astype(float), n)
 

@@ -34,15 +34,15 @@ def imbens_manski_interval(
     ----------
     lower, upper : estimated bounds
     lower_error, upper_error : their standard errors, 0 for a bound that is known
-    level : confidence level, for the effect and not for the whole identified set
+    level : confidence level, above one half, for the effect and not for the identified set
 
     Raises
     ------
     ValueError
-        For bounds that are not finite or errors that are negative.
+        For bounds that are not finite, errors that are negative, or a level of at most one half.
     """
     _check(lower, lower_error, upper, upper_error)
-    level = fraction(level, "level")
+    _check_level(level)
     largest = max(lower_error, upper_error)
     if largest == 0:
         return _interval(lower, upper, level)
@@ -87,8 +87,7 @@ def stoye_interval(
         For unusable numbers.
     """
     _check(lower, lower_error, upper, upper_error)
-    if fraction(level, "level") <= 0.5:
-        raise ValueError(f"level is {level!r}: give a confidence level above one half")
+    _check_level(level)
     if not -1 <= finite(correlation, "correlation") <= 1:
         raise ValueError(f"correlation is {correlation!r}: give a number from -1 to 1")
     if finite(threshold, "threshold") < 0:
@@ -140,6 +139,11 @@ def _check(lower: float, lower_error: float, upper: float, upper_error: float) -
     for name, value in (("lower_error", lower_error), ("upper_error", upper_error)):
         if finite(value, name) < 0:
             raise ValueError(f"{name} is {value!r}: give a standard error of at least 0")
+
+
+def _check_level(level: float) -> None:
+    if fraction(level, "level") <= 0.5:
+        raise ValueError(f"level is {level!r}: give a confidence level above one half")
 
 
 def _interval(low: float, high: float, level: float) -> ConfidenceSet:

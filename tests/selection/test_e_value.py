@@ -135,6 +135,8 @@ def test_words():
         ((2.0, 2.5, 3.0), {}, "lower is 2.5 and upper 3.0"),
         ((2.0, 1.0, 1.5), {}, "lower is 1.0 and upper 1.5"),
         ((2.0, -1.0, 3.0), {}, "lower is -1.0"),
+        ((2.0, "1"), {}, "lower is '1': give a number"),
+        ((2.0, 1.0, None), {}, "upper is None: give a number"),
         ((2.0,), {"measure": "odds"}, "measure is 'odds': give one of"),
         ((2.0,), {"null": 0.0}, "null is 0.0"),
     ],
@@ -142,6 +144,11 @@ def test_words():
 def test_ratios_that_cannot_be_are_refused(arguments, options, message):
     with pytest.raises(ValueError, match=message):
         e_value(*arguments, **options)
+
+
+def test_a_limit_may_be_infinite():
+    found = e_value_difference(1.0, 1e6, sd=1)
+    assert (found.lower, found.upper, found.limit) == (0.0, math.inf, 1.0)
 
 
 FIT = Estimate("OLS", 1.0, 0.1, "robust", 50, 48)
@@ -153,6 +160,9 @@ FIT = Estimate("OLS", 1.0, 0.1, "robust", 50, 48)
         ((FIT, 0.1), {"sd": 1}, "the estimate brings its own"),
         ((1.0, 0.1), {"sd": 0}, "sd is 0"),
         ((1.0, -0.1), {"sd": 1}, "standard_error is -0.1"),
+        ((1.0, "0.1"), {"sd": 1}, "standard_error is '0.1'"),
+        ((1e6, 1), {"sd": 1}, r"sd is 1: the difference would be 1e\+06 of it"),
+        ((-1e6, 1), {"sd": 1}, r"sd is 1: the difference would be -1e\+06 of it"),
         ((1.0, 0.1), {"sd": 1, "change": 0}, "change is 0"),
         ((np.inf, 0.1), {"sd": 1}, "estimate is inf"),
         ((1.0, 0.1), {"sd": 1, "level": 95}, "level is 95"),

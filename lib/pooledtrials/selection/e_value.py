@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 from scipy import stats
 
 from pooledtrials.arguments import choice, finite, fraction
@@ -25,6 +26,7 @@ MEASURES = (
     "hazard ratio, common outcome",
 )
 
+_LARGEST = 350.0  # log risk ratio whose square is still a number
 _PER_SD = 0.91  # log risk ratio per standard deviation [vanderweele2017sensitivity]
 
 
@@ -96,8 +98,8 @@ def e_value(
         if finite(value, name) <= 0:
             raise ValueError(f"{name} is {value!r}: give a ratio above 0")
     for name, value in (("lower", lower), ("upper", upper)):
-        if value < 0:
-            raise ValueError(f"{name} is {value!r}: a limit of a ratio is not negative")
+        if not isinstance(value, int | float | np.number) or value < 0:
+            raise ValueError(f"{name} is {value!r}: give a number of at least 0, or leave it out")
     if lower > estimate or upper < estimate:
         raise ValueError(
             f"lower is {lower!r} and upper {upper!r}, but the estimate is {estimate!r}: give limits"
@@ -144,8 +146,8 @@ def e_value_difference(
     Raises
     ------
     ValueError
-        For an ``sd`` that is not positive, a ``change`` of zero, a negative standard error, or a
-        standard error beside an `Estimate`.
+        For an ``sd`` that is not positive, or far too small for the estimate, a ``change`` of zero,
+        a negative standard error, or a standard error beside an `Estimate`.
     """
     if isinstance(estimate, Estimate):
         if not math.isnan(standard_error):
@@ -160,12 +162,21 @@ def e_value_difference(
         raise ValueError(f"sd is {sd!r}: give the outcome's standard deviation, above 0")
     if finite(change, "change") == 0:
         raise ValueError("change is 0: give a difference in exposure to speak of")
-    if error < 0:
-        raise ValueError(f"standard_error is {error!r}: give a number of at least 0")
+    if not isinstance(error, int | float | np.number) or error < 0:
+        raise ValueError(
+            f"standard_error is {error!r}: give a number of at least 0, or leave it out"
+        )
     scale = _PER_SD * change / sd
     centre = scale * (coefficient - finite(null, "null"))
+    if abs(centre) > _LARGEST:
+        raise ValueError(
+            f"sd is {sd!r}: the difference would be {centre / _PER_SD:.3g} of it, too many for a"
+            " risk ratio; check that estimate, change and sd are in the same units"
+        )
     half = abs(scale) * error * float(stats.norm.isf((1 - fraction(level, "level")) / 2))
-    found = e_value(math.exp(centre), math.exp(centre - half), math.exp(centre + half))
+    with np.errstate(over="ignore"):  # a limit may be infinite
+        ratios = np.exp([centre, centre - half, centre + half]).tolist()
+    found = e_value(*ratios)
     words = f"a difference of {coefficient * change / sd:.3g} standard deviations"
     return EValue(found.point, found.limit, found.risk_ratio, found.lower, found.upper, words)
 

@@ -279,6 +279,12 @@ def test_size_at_gamma_with_the_worst_confounder():
         (lambda: signed_rank_bounds([1.0, math.nan]), "differences is missing in 1 of 2"),
         (lambda: signed_rank_bounds(np.ones((3, 2))), "differences has 2 columns"),
         (lambda: signed_rank_bounds(LEAD, [0.5]), r"gammas holds 0\.5"),
+        (lambda: signed_rank_bounds(LEAD, ["a"]), r"gammas is \['a'\]: give a list"),
+        (lambda: signed_rank_bounds(LEAD, None), "gammas is None: give a list"),
+        (
+            lambda: m_statistic_bounds([[1, 1], [1, 1]], trim=math.inf),
+            "outcomes have no difference",
+        ),
         (lambda: signed_rank_bounds(LEAD, []), "gammas has shape"),
         (lambda: signed_rank_bounds(LEAD, zeros="kept"), "zeros is 'kept'"),
         (lambda: signed_rank_bounds(LEAD, method="fast"), "method is 'fast'"),

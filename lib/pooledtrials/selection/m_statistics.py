@@ -59,6 +59,11 @@ def m_statistic_bounds(
     if alternative == "less":
         values = -values
     scores = _scores(values, inner, trim, fraction(quantile, "quantile"))
+    if not scores.any():
+        raise ValueError(
+            f"outcomes have no difference within a set that counts with inner={inner:g}: give sets"
+            " that differ, or a smaller inner"
+        )
     statistic = float(scores[:, 0].sum())
     ordered = np.sort(scores, axis=1)
 

@@ -243,7 +243,10 @@ def _differences(values: Columns, alternative: str, zero_allowed: bool = False) 
 
 def checked_gammas(gammas: Sequence[float]) -> Vector:
     """Values of Gamma as an array, each at least 1."""
-    levels = np.atleast_1d(np.asarray(gammas, dtype=float))
+    given = np.asarray(gammas)
+    if given.dtype.kind not in "iuf":
+        raise ValueError(f"gammas is {gammas!r}: give a list of numbers of at least 1")
+    levels = np.atleast_1d(given.astype(float))
     if levels.ndim != 1 or levels.size == 0:
         raise ValueError(f"gammas has shape {levels.shape}: give a list of numbers of at least 1")
     bad = levels[~(np.isfinite(levels) & (levels >= 1))]

@@ -156,6 +156,8 @@ Y, X, Z, W, S = sample(5, n=80)
         ({"selected": np.ones(80)}, "selected is constant"),
         ({"selected": 2 * S}, "selected is neither 0 nor 1"),
         ({"y": np.full(80, np.nan)}, "y is missing in"),
+        ({"y": None}, "y is None: give one outcome per row"),
+        ({"y": 3.0}, r"y is 3\.0: give one outcome per row"),
         ({"y": Y[:-1]}, "y has 79 rows but selected has 80"),
         ({"x": X[:-1]}, "x has 79 rows"),
         ({"x": np.where(np.arange(80) == 3, np.nan, X)}, "x is missing in 1 of 80"),

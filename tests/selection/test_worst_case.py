@@ -402,6 +402,8 @@ Y, X, Z = example(1, 90)
     [
         ({"y": Y + 0.5}, r"y is outside outcome_range \(0, 1\) in"),
         ({"outcome_range": (1, 0)}, r"outcome_range is \(1, 0\)"),
+        ({"outcome_range": (0, 1, 2)}, r"outcome_range is \(0, 1, 2\): give two numbers"),
+        ({"outcome_range": None}, "outcome_range is None: give two numbers"),
         ({"outcome_range": (0, math.inf)}, "outcome_range is inf"),
         ({"x": np.ones(90)}, "x has 1 distinct values"),
         ({"x": np.arange(90.0)}, "x has 90 distinct values"),

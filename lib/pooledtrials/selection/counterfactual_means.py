@@ -153,6 +153,11 @@ def with_constant(candidates: Candidates, constant: float) -> Candidates:
 
 def outcome_limits(y: Vector, outcome_range: tuple[float, float]) -> tuple[float, float]:
     """The outcome's logical range, which no outcome may leave."""
+    if np.shape(outcome_range) != (2,):
+        raise ValueError(
+            f"outcome_range is {outcome_range!r}: give two numbers, the least and the greatest"
+            " value the outcome can take"
+        )
     low, high = (finite(v, "outcome_range") for v in outcome_range)
     if low >= high:
         raise ValueError(f"outcome_range is ({low:g}, {high:g}): give the lower end first")

@@ -265,6 +265,8 @@ def _observed(y: Columns, inside: Any) -> Vector:
     table: Any = y
     if not isinstance(y, pd.Series | pd.DataFrame):
         table = np.asarray(y)
+    if np.ndim(table) == 0:
+        raise ValueError(f"y is {y!r}: give one outcome per row, of any value where not selected")
     if table.shape[0] != inside.size:
         raise ValueError(f"y has {table.shape[0]} rows but selected has {inside.size}")
     return one_column(table[inside], "y", "give one outcome at a time")

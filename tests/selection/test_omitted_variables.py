@@ -530,6 +530,7 @@ BAD_CALLS = {
     "negative multiple": (lambda: benchmark_bound(0.1, 0.1, k_outcome=-1), "k_outcome is -1"),
     "negative F": (lambda: group_partial_r2(-1.0, 2, 50), "f_statistic is -1"),
     "empty group": (lambda: group_partial_r2(1.0, 0, 50), "group_size is 0"),
+    "size missing": (lambda: group_partial_r2(1.0, math.nan, 1), "group_size is nan"),
     "no dof": (lambda: group_partial_r2(1.0, 1, 0), "dof is 0"),
     "quantity": (lambda: contours(DARFUR, quantity="p"), "quantity is 'p'"),
     "limit": (lambda: contours(DARFUR, limit_exposure=1.0), "limit_exposure is 1.0"),
@@ -560,6 +561,7 @@ BAD_DATA = {
         {"controls": np.column_stack([_C, _X])},
         "x is a linear combination",
     ),
+    "outcome explained exactly": ({"y": 2 * _X}, "y is a linear .*: give an outcome that"),
     "constant within strata": (
         {"strata": np.arange(40) // 4, "controls": (np.arange(40) // 4).astype(float)},
         "controls column controls0 is constant within strata",

@@ -37,6 +37,13 @@ COVARIANCES: Final = ("classical", "robust")
 _COLLINEAR: Final = 1e-9
 """A column whose part outside the others is below this share of its variation is collinear."""
 
+_REMEDY: Final = {
+    "controls": "drop it",
+    "z": "give an instrument that varies given the controls",
+    "x": "give an exposure that varies given the others",
+    "y": "give an outcome that exposure and controls do not determine",
+}
+
 Groups = Mapping[str, str | Sequence[str]] | Sequence[str]
 """Named groups of controls, or names of controls that are a group each."""
 
@@ -228,6 +235,8 @@ def _refuse_degenerate(
     for j, (argument, name) in enumerate(labels):
         column = f"{argument} column {name}" if name else argument
         if varying[j] <= _COLLINEAR * size[j]:
-            raise ValueError(f"{column} is constant {where}".rstrip() + ": drop it")
+            raise ValueError(f"{column} is constant {where}".rstrip() + f": {_REMEDY[argument]}")
         if own[j] <= _COLLINEAR * varying[j]:
-            raise ValueError(f"{column} is a linear combination of the columns before it: drop it")
+            raise ValueError(
+                f"{column} is a linear combination of the columns before it: {_REMEDY[argument]}"
+            )

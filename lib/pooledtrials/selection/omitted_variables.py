@@ -81,12 +81,13 @@ def group_partial_r2(f_statistic: float, group_size: int, dof: float) -> float:
         If a number is negative, or a count not positive.
     """
     value, rest = finite(f_statistic, "f_statistic"), finite(dof, "dof")
-    for number, name, least in ((value, "f_statistic", 0), (group_size, "group_size", 1)):
+    size = finite(group_size, "group_size")
+    for number, name, least in ((value, "f_statistic", 0), (size, "group_size", 1)):
         if number < least:
             raise ValueError(f"{name} is {number:g}: give {least} or more")
     if rest <= 0:
         raise ValueError(f"dof is {rest:g}: give a positive number")
-    return value * group_size / (value * group_size + rest)
+    return value * size / (value * size + rest)
 
 
 @dataclass(frozen=True)

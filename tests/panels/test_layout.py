@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from small_pool import arguments, small_pool
 
+from pooledtrials.coding import recode
 from pooledtrials.panels import EFFECTS, layout
-from pooledtrials.panels.coding import recode
 from pooledtrials.panels.independence import independent, variation
 from pooledtrials.panels.layout import changes
 from pooledtrials.panels.previous import previous_rows, times

@@ -18,7 +18,7 @@ import pandas as pd
 
 from pooledtrials.arguments import Codes, Columns, Matrix, Vector, label_codes, same_index, zero_one
 from pooledtrials.clusters import cluster_sums
-from pooledtrials.panels.coding import labelled, ordered, refuse_repeats
+from pooledtrials.coding import labelled, ordered, refuse_repeats
 from pooledtrials.panels.equal_follow_up import equal_follow_up_test, together
 from pooledtrials.panels.interview_rows import patient_codes, varying_within
 from pooledtrials.results import Test

@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 
 from pooledtrials.arguments import Codes, Columns, Matrix, numeric_columns, same_index
+from pooledtrials.coding import labelled, ordered, refuse_repeats
 from pooledtrials.panels.chained_equations import chained_equations
-from pooledtrials.panels.coding import labelled, ordered, refuse_repeats
 from pooledtrials.panels.interview_rows import patient_codes, varying_within
 from pooledtrials.panels.rubin import ImputedEstimate, pool_estimates
 from pooledtrials.panels.wide_form import WideForm, usable_columns, wide_form

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pooledtrials.arguments import Codes, Columns
-from pooledtrials.panels.coding import labelled, pair
+from pooledtrials.coding import labelled, pair
 
 
 def patient_codes(patients: Columns, trials: Columns | None, n: int) -> Codes:

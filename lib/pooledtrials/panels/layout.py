@@ -24,7 +24,7 @@ from pooledtrials.arguments import (
     one_column,
     same_index,
 )
-from pooledtrials.panels.coding import (
+from pooledtrials.coding import (
     labelled,
     ordered,
     pair,

@@ -33,8 +33,8 @@ from pooledtrials.arguments import (
     zero_one,
 )
 from pooledtrials.clusters import cluster_sums
+from pooledtrials.coding import labelled
 from pooledtrials.confidence_set import ConfidenceSet
-from pooledtrials.panels.coding import labelled
 from pooledtrials.panels.interview_rows import used_rows
 from pooledtrials.panels.trimming import TRIMMING, lowest_mean
 from pooledtrials.partial_identification import imbens_manski_interval

@@ -27,7 +27,7 @@ from pooledtrials.arguments import (
     numeric_columns,
 )
 from pooledtrials.clusters import cluster_sums, small_sample_factor
-from pooledtrials.panels.coding import labelled
+from pooledtrials.coding import labelled
 from pooledtrials.panels.independence import independent, variation
 from pooledtrials.results import Estimate
 

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from pooledtrials.arguments import Codes
-from pooledtrials.panels.coding import recode
+from pooledtrials.coding import recode
 from pooledtrials.panels.estimate import Dropped
 from pooledtrials.panels.layout import Layout
 

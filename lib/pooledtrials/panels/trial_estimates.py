@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pooledtrials.arguments import Columns, one_column, same_index
-from pooledtrials.panels.coding import labelled
+from pooledtrials.coding import labelled
 from pooledtrials.panels.interview_rows import used_rows
 from pooledtrials.results import Estimate
 

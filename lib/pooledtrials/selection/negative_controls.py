@@ -17,7 +17,7 @@ import pandas as pd
 from scipy import stats
 
 from pooledtrials.arguments import Columns, Vector, finite, fraction, one_column, same_index
-from pooledtrials.panels.coding import labelled, pair, refuse_repeats
+from pooledtrials.coding import labelled, pair, refuse_repeats
 from pooledtrials.results import Estimate, Test
 
 

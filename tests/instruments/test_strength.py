@@ -197,23 +197,6 @@ def test_five_f_with_clusters(card):
     assert frame["exceeds"].isna().tolist() == [False, True, False, True, False]
 
 
-def test_two_clusters_give_no_critical_value_and_the_reading_says_so():
-    g = np.random.default_rng(5)
-    z = g.normal(size=200)
-    x = z + g.normal(size=200)
-    y = x + g.normal(size=200)
-    with np.errstate(all="raise"):
-        found = first_stage(y, x, z, clusters=np.arange(200) % 2)
-        for estimator in ("tsls", "liml"):
-            assert np.isnan(found.effective.critical_value(estimator=estimator))
-        table = five_f(y, x, z, clusters=np.arange(200) % 2)
-    assert np.isnan(table.loc["effective, clustered", "threshold"])
-    assert "not available with so few clusters" in found.reading()
-    assert "nan" not in found.reading()
-    third = first_stage(y, x, z, clusters=np.arange(200) % 3).effective
-    assert_allclose(third.tsls_bias, 1, rtol=1e-6)
-
-
 def test_reading_names_the_side(mroz3, card):
     assert "below" in first_stage(*mroz3).reading()
     strong = (card["lwage"], card["educ"], card["nearc4"], card[CARD_4])

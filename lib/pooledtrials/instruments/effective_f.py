@@ -25,7 +25,6 @@ from pooledtrials.instruments.largest import largest_value
 from pooledtrials.instruments.moments import Moments
 
 _ANGLES = 361
-_ZERO = 1e-14  # relative: a variance that is zero up to rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,13 +60,6 @@ class EffectiveF:
         tau : tolerated bias as a share of the worst case
         alpha : level of the test that the bias is larger
         estimator : ``"tsls"``, ``"liml"`` or ``"simplified"`` (B = 1, an upper bound for 2SLS)
-
-        Returns
-        -------
-        float
-            NaN where B is not defined: with one instrument and two clusters the errors of reduced
-            form and first stage are estimated as perfectly correlated, so at one effect the bias
-            and its benchmark are both zero.
         """
         fraction(tau, "tau")
         fraction(alpha, "alpha")
@@ -75,8 +67,6 @@ class EffectiveF:
         bias = 1.0
         if estimator != "simplified":
             bias = self.tsls_bias if estimator == "tsls" else self.liml_bias
-            if math.isnan(bias):
-                return math.nan
         return patnaik_critical_value(self.moments.omega[1, 1], bias / tau, alpha)
 
 
@@ -112,16 +102,12 @@ def _worst_ratio(omega: npt.NDArray[np.float64], sigma: Matrix | None) -> float:
     At effect b, ``S1 = W1 - b(W12 + W12') + b^2 W2`` and ``S12 = W12 - b W2``. The bias is
     ``tr N - 2 c'N c`` over tr W2 with N = S12 for 2SLS, and for LIML ``tr N - c'(N + S12) c`` with
     N = S12 - r S1 and r = cov(u, v) / var(u); the worst unit vector c is an eigenvector. The
-    benchmark is ``sqrt(tr S1 / tr W2)``. For LIML ``c'(2 S12 - r S1)c``. NaN if S1 is zero at some
-    effect, which leaves the ratio there undefined.
+    benchmark is ``sqrt(tr S1 / tr W2)``. For LIML ``c'(2 S12 - r S1)c``.
     """
     w1, w12, w2 = omega[0, 0], omega[0, 1], omega[1, 1]
     trace2 = float(np.trace(w2))
     middle = float(np.trace(w12)) / trace2
-    square = float(np.trace(w1)) / trace2
-    if square - middle**2 <= _ZERO * square:
-        return math.nan
-    scale = math.sqrt(square - middle**2)
+    scale = math.sqrt(max(float(np.trace(w1)) / trace2 - middle**2, 1e-300))
 
     def ratio(angles: Vector) -> Vector:
         # effect b = middle + scale tan(angle), multiplied through by the cosine so that infinity

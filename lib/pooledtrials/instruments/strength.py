@@ -7,7 +7,6 @@ covariance, and what the number may be compared with (`five_f`).
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -72,12 +71,6 @@ class FirstStage:
         critical = self.effective.critical_value(tau, alpha)
         value = self.effective.statistic
         claim = f"that the bias of 2SLS is above {100 * tau:g} % of the worst case"
-        if math.isnan(critical):
-            return (
-                f"The effective F is {value:.2f}; its critical value is not available with so few"
-                " clusters, in which the errors of first stage and reduced form are perfectly"
-                " correlated: report sets whose coverage does not depend on strength."
-            )
         if value > critical:
             return (
                 f"The effective F is {value:.2f}, above the {critical:.2f} needed to reject {claim}"

@@ -127,8 +127,9 @@ def joint_moments(
     Raises
     ------
     ValueError
-        For an unknown word, HC3 in the score form, leverages of one under HC3, or no more clusters
-        than instruments (the clustered covariance is singular then).
+        For an unknown word, HC3 in the score form, leverages of one under HC3, two clusters or no
+        more than instruments, or an instrument whose clusters cancel (the clustered covariance is
+        singular then).
     """
     choice(covariance, "covariance", COVARIANCES)
     choice(form, "form", FORMS)
@@ -234,13 +235,17 @@ def refuse_cancelled(meat: float, scale: float) -> None:
 
 
 def refuse_few_clusters(data: Partialled) -> int:
-    """The number of clusters, if it exceeds the number of instruments."""
-    groups = data.n_clusters or 0
-    if groups <= data.n_instruments:
+    """The number of clusters, if it exceeds the number of instruments, and two.
+
+    With two clusters, errors of reduced form and first stage are multiples of each other: some
+    effect has no variance at all, and every set breaks there.
+    """
+    groups, k = data.n_clusters or 0, data.n_instruments
+    if groups <= max(k, 2):
         raise ValueError(
-            f"clusters has {groups} clusters for {data.n_instruments} instruments, and a clustered"
-            " covariance of the first stage then is singular: use fewer instruments, finer"
-            " clusters, or randomization inference"
+            f"clusters has {groups} clusters for {k} instrument{'s' * (k > 1)}, and the clustered"
+            " covariance of reduced form and first stage then is singular: use fewer instruments,"
+            " finer clusters, or randomization inference"
         )
     return groups
 

@@ -11,22 +11,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from pooledtrials.arguments import Codes, Matrix
+from pooledtrials.arguments import Codes, Matrix, whole
 
 Seed = int | np.random.Generator | np.random.SeedSequence
-
-
-def whole_draws(draws: int) -> int:
-    """A number of draws, 1 or more.
-
-    Raises
-    ------
-    ValueError
-        Otherwise.
-    """
-    if not isinstance(draws, int | np.integer) or draws < 1:
-        raise ValueError(f"draws is {draws!r}: give 1 or more, a whole number")
-    return int(draws)
 
 
 def generator_of(seed: Seed) -> np.random.Generator:
@@ -47,7 +34,7 @@ def generator_of(seed: Seed) -> np.random.Generator:
 
 def sign_patterns(groups: int, draws: int, weights: str, seed: Seed) -> tuple[Matrix, str]:
     """(draws, groups) multipliers, all patterns if there are at most ``draws``, and words."""
-    draws, generator = whole_draws(draws), generator_of(seed)
+    draws, generator = whole(draws, "draws", 1), generator_of(seed)
     points = np.array([-1.0, 1.0])
     if weights == "webb":
         half = np.sqrt(np.array([0.5, 1.0, 1.5]))
@@ -67,7 +54,7 @@ def assignments(
     All distinct assignments if there are at most ``draws``, the actual one among them, or random
     permutations within strata.
     """
-    draws = whole_draws(draws)
+    draws = whole(draws, "draws", 1)
     _, kind = np.unique(z, axis=0, return_inverse=True)
     kind = kind.reshape(-1)
     members = [np.flatnonzero(cell == c) for c in range(int(cell.max()) + 1)]
@@ -147,7 +134,7 @@ def sign_blocks(groups: int, draws: int, weights: str, seed: Seed) -> tuple[Iter
 
     Random ones are never all in memory, and are not those of `sign_patterns` for the same seed.
     """
-    draws, generator = whole_draws(draws), generator_of(seed)
+    draws, generator = whole(draws, "draws", 1), generator_of(seed)
     points = 6 if weights == "webb" else 2
     if points**groups <= draws:
         every, words = sign_patterns(groups, draws, weights, seed)

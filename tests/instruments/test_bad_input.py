@@ -171,7 +171,7 @@ OPTION_CASES = {
     "reference": ("t", r"reference is 't': give one of"),
     "level": (95, r"level is 95: give a number strictly between 0 and 1"),
     "beta0": (np.inf, r"beta0 is inf: give one finite number"),
-    "draws": (0, r"draws is 0: give 1 or more"),
+    "draws": (0, r"draws is 0: give a whole number, 1 or more"),
     "method": ("jive2", r"method is 'jive2': give one of"),
     "weights": ("normal", r"weights is 'normal': give one of"),
     "score": ("k", r"score is 'k': give one of"),

@@ -201,3 +201,10 @@ def test_estimates_frame_has_every_estimator(card):
     assert_allclose(frame.loc["LIML", "coefficient"], liml(*data).coefficient, rtol=1e-14)
     assert isinstance(frame, pd.DataFrame)
     assert np.isfinite(frame["standard_error"]).all()
+
+
+@pytest.mark.parametrize("alpha", [0, -5])
+def test_fuller_takes_something_off(alpha):
+    g = np.random.default_rng(1)
+    with pytest.raises(ValueError, match=r"alpha is .*: give a positive number"):
+        fuller(*g.normal(size=(3, 50)), alpha=alpha)

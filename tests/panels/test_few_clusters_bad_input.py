@@ -115,7 +115,7 @@ EFFECTS = {
 OPTIONS = {
     "beta0": (np.inf, "beta0 is inf: give one finite number"),
     "level": (95, "level is 95: give a number strictly between 0 and 1"),
-    "draws": (0, "draws is 0: give 1 or more"),
+    "draws": (0, "draws is 0: give a whole number, 1 or more"),
     "weights": ("normal", "weights is 'normal': give one of 'rademacher', 'webb'"),
     "statistic": ("rank", "statistic is 'rank': give one of"),
 }

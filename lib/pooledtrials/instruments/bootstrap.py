@@ -21,14 +21,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pooledtrials.arguments import Columns, Matrix, Vector, choice, finite, fraction
+from pooledtrials.arguments import Columns, Matrix, Vector, choice, finite, fraction, whole
 from pooledtrials.clusters import cluster_sums
 from pooledtrials.confidence_set import ConfidenceSet
 from pooledtrials.instruments.inversion import accepted_steps
 from pooledtrials.instruments.moments import joint_moments
 from pooledtrials.instruments.partialling import Partialled, partial_out
 from pooledtrials.instruments.robust_panel import on_circle
-from pooledtrials.resampling import Seed, sign_patterns, whole_draws
+from pooledtrials.resampling import Seed, sign_patterns
 from pooledtrials.results import Test
 
 _TIE = 1e-9  # relative: the pattern of all ones reproduces the data up to rounding
@@ -153,7 +153,7 @@ def _prepare(
 ) -> _Setting:
     choice(statistic, "statistic", ("AR", "WRE"))
     choice(weights, "weights", ("rademacher", "webb"))
-    draws = whole_draws(draws)
+    draws = whole(draws, "draws", 1)
     data = partial_out(y, x, z, controls, clusters, strata)
     if data.clusters is None:
         groups = np.arange(data.nobs)

@@ -122,7 +122,8 @@ def fuller(
     It has moments; alpha = 1 is nearly unbiased and alpha = 4 has a small mean squared error.
     Parameters as in `liml`.
     """
-    alpha = finite(alpha, "alpha")
+    if finite(alpha, "alpha") <= 0:
+        raise ValueError(f"alpha is {alpha}: give a positive number, such as 1 or 4")
     data = partial_out(y, x, z, controls, clusters, strata)
     kappa = liml_of(data) - alpha / data.dof
     return k_class_estimate(data, kappa, f"Fuller({alpha:g})", covariance, debiased, score)

@@ -31,6 +31,7 @@ from pooledtrials.arguments import (
     fraction,
     label_codes,
     numeric_columns,
+    whole,
 )
 from pooledtrials.clusters import cluster_sums
 from pooledtrials.confidence_set import ConfidenceSet, from_boundaries
@@ -45,7 +46,7 @@ from pooledtrials.instruments.inversion import accepted_steps
 from pooledtrials.instruments.moments import joint_moments
 from pooledtrials.instruments.partialling import partial_out
 from pooledtrials.instruments.robust_panel import on_circle
-from pooledtrials.resampling import Seed, assignments
+from pooledtrials.resampling import Seed, assignments, generator_of
 from pooledtrials.results import Test
 
 Statistic = Callable[[npt.NDArray[np.float64], Vector], Vector]
@@ -180,8 +181,7 @@ def _prepare(
     draws: int,
     seed: Seed,
 ) -> _Trial:
-    if draws < 1:
-        raise ValueError(f"draws is {draws}: give 1 or more")
+    draws, generator = whole(draws, "draws", 1), generator_of(seed)
     data = partial_out(y, x, z, controls, clusters, strata)
     assigned, _ = numeric_columns(z, "z", data.nobs)
     cells = label_codes(strata, "strata", data.nobs)
@@ -197,7 +197,7 @@ def _prepare(
                 " randomized: leave clusters out if individuals were"
             )
     z_unit, cell = assigned[first], cells[first]
-    drawn, exact = assignments(z_unit, cell, draws, np.random.default_rng(seed))
+    drawn, exact = assignments(z_unit, cell, draws, generator)
     means = cluster_sums(z_unit, cell) / np.bincount(cell)[:, None]
     centred = z_unit - means[cell]
     if not np.any(centred):

@@ -29,6 +29,7 @@ from pooledtrials.arguments import (
     fraction,
     label_codes,
     one_column,
+    whole,
 )
 from pooledtrials.clusters import cluster_sums
 from pooledtrials.confidence_set import ConfidenceSet
@@ -40,7 +41,6 @@ from pooledtrials.resampling import (
     assignments,
     generator_of,
     randomized_units,
-    whole_draws,
 )
 from pooledtrials.results import Test
 
@@ -146,7 +146,7 @@ def arm_contrast(
     """
     choice(statistic, "statistic", ("studentized", "difference"))
     level = fraction(level, "level")
-    draws = whole_draws(draws)
+    draws = whole(draws, "draws", 1)
     data = absorb(y, z, controls, clusters, None, strata, "z")
     scale = float(np.sqrt(data.residual @ data.residual / data.variation / data.nobs))
     trial = _Trial.of(data, z, strata, scale, draws, seed)

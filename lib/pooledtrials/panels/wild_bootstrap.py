@@ -26,7 +26,7 @@ from pooledtrials.confidence_set import ConfidenceSet
 from pooledtrials.panels.absorption import absorb
 from pooledtrials.panels.cluster_scores import ClusterScores
 from pooledtrials.panels.step_inversion import accepted_effects
-from pooledtrials.resampling import Seed, sign_blocks, whole_draws
+from pooledtrials.resampling import Seed, sign_blocks
 from pooledtrials.results import Test
 
 POINTS = {"rademacher": 2, "webb": 6}
@@ -305,6 +305,6 @@ def _prepare(
     seed: Seed,
 ) -> tuple[ClusterScores, Iterator[Matrix], str]:
     choice(weights, "weights", tuple(POINTS))
-    draws = whole_draws(draws)
+    draws = whole(draws, "draws", 1)
     kernel = ClusterScores.of(absorb(y, x, controls, clusters, patients, strata))
     return kernel, *sign_blocks(kernel.data.n_clusters, draws, weights, seed)

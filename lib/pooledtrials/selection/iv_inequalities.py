@@ -14,8 +14,8 @@ from typing import Final
 import numpy as np
 from scipy import optimize, stats
 
-from pooledtrials.arguments import Columns, Matrix, finite, one_column, same_index, zero_one
-from pooledtrials.resampling import Seed, generator_of, whole_draws
+from pooledtrials.arguments import Columns, Matrix, finite, one_column, same_index, whole, zero_one
+from pooledtrials.resampling import Seed, generator_of
 from pooledtrials.results import Test
 
 _MOST_CELLS: Final = 200
@@ -151,7 +151,7 @@ def kitagawa_test(
     """
     if finite(trim, "trim") <= 0:
         raise ValueError(f"trim is {trim!r}: give a number above 0")
-    draws = whole_draws(draws)
+    draws = whole(draws, "draws", 1)
     same_index(y=y, x=x, z=z)
     outcome = one_column(y, "y", "give one outcome at a time")
     n = outcome.size

@@ -16,9 +16,14 @@ def recode(labels: npt.NDArray[Any]) -> Codes:
     return np.asarray(np.unique(labels, return_inverse=True)[1], dtype=np.intp)
 
 
-def labelled(labels: Columns | None, name: str, n: int) -> tuple[Codes, tuple[Any, ...]]:
-    """Codes in order of appearance and the labels they stand for; one trial if there are none."""
-    codes = label_codes(labels, name, n)
+def labelled(
+    labels: Columns | None, name: str, n: int, *, of: str = "y"
+) -> tuple[Codes, tuple[Any, ...]]:
+    """Codes in order of appearance and the labels they stand for; one trial if there are none.
+
+    ``of`` names the argument that has the n rows.
+    """
+    codes = label_codes(labels, name, n, of=of)
     if codes is None:
         if name == "patients":
             raise ValueError("patients is None: give the label of each row's patient")
@@ -28,13 +33,13 @@ def labelled(labels: Columns | None, name: str, n: int) -> tuple[Codes, tuple[An
     return codes, tuple(np.asarray(flat).ravel()[first].tolist())
 
 
-def ordered(waves: Columns, n: int) -> tuple[Codes, tuple[Any, ...]]:
-    """Codes of the waves in the order of time, and their labels."""
+def ordered(waves: Columns, n: int, *, of: str = "y") -> tuple[Codes, tuple[Any, ...]]:
+    """Codes of the waves in the order of time, and their labels; ``of`` has the n rows."""
     several = np.shape(waves)[1] if np.ndim(waves) == 2 else 1
     if several != 1:
         raise ValueError(f"waves has {several} columns: give one, the planned time of each row")
     values: Any = waves.iloc[:, 0] if isinstance(waves, pd.DataFrame) else waves
-    label_codes(values, "waves", n)  # refuses what is no label for each row
+    label_codes(values, "waves", n, of=of)  # refuses what is no label for each row
     if values is None:
         raise ValueError("waves is None: give the planned time of each row's interview")
     series = pd.Series(values).reset_index(drop=True)

@@ -251,10 +251,14 @@ def test_bad_panels(frame, message):
         described(frame)
 
 
-def test_short_observed_is_not_called_y():
-    columns = (SMALL[name].to_numpy() for name in ("arm", "patient", "wave"))
-    with pytest.raises(ValueError, match="arms has 27 rows but observed has 26: give one label"):
-        follow_up(SMALL["observed"].to_numpy()[:-1], *columns)
+@pytest.mark.parametrize("short", range(3))
+def test_observed_is_not_called_y(short):
+    columns = [SMALL[name].to_numpy() for name in ("arm", "patient", "wave")]
+    columns[short] = columns[short][:-1]
+    name = ("arms", "patients", "waves")[short]
+    words = f"{name} has 26 rows but observed has 27: give one label"
+    with pytest.raises(ValueError, match=words):
+        follow_up(SMALL["observed"].to_numpy(), *columns)
 
 
 def test_bad_options():

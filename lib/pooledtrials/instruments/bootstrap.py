@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pooledtrials.arguments import Columns, Matrix, Vector, choice, finite, fraction, whole
+from pooledtrials.arguments import Columns, Matrix, Vector, choice, finite, fraction
 from pooledtrials.clusters import cluster_sums
 from pooledtrials.confidence_set import ConfidenceSet
 from pooledtrials.instruments.inversion import accepted_steps
@@ -153,7 +153,6 @@ def _prepare(
 ) -> _Setting:
     choice(statistic, "statistic", ("AR", "WRE"))
     choice(weights, "weights", ("rademacher", "webb"))
-    draws = whole(draws, "draws", 1)
     data = partial_out(y, x, z, controls, clusters, strata)
     if data.clusters is None:
         groups = np.arange(data.nobs)

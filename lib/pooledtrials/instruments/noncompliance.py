@@ -213,12 +213,13 @@ def _difference(variable: Vector, assigned: Vector) -> tuple[float, Vector]:
 
 def influence_error(influence: Matrix, clusters: Codes | None) -> Vector:
     """Standard errors from each row's influence on each of several estimates, HC0 or CR0."""
-    square = np.sum(influence**2, axis=0)
-    if clusters is not None:
-        apart, square = square, np.sum(cluster_sums(influence, clusters) ** 2, axis=0)
-        for meat, scale in zip(square, apart, strict=True):
-            refuse_cancelled(float(meat), float(scale))
-    return np.asarray(np.sqrt(square))
+    apart = np.sum(influence**2, axis=0)
+    if clusters is None:
+        return np.asarray(np.sqrt(apart))
+    together = np.sum(cluster_sums(influence, clusters) ** 2, axis=0)
+    for meat, scale in zip(together, apart, strict=True):
+        refuse_cancelled(float(meat), float(scale))
+    return np.asarray(np.sqrt(together))
 
 
 def _estimate(name: str, share: float, influence: Vector, data: _Binary) -> Estimate:

@@ -31,7 +31,6 @@ from pooledtrials.arguments import (
     fraction,
     label_codes,
     numeric_columns,
-    whole,
 )
 from pooledtrials.clusters import cluster_sums
 from pooledtrials.confidence_set import ConfidenceSet, from_boundaries
@@ -181,7 +180,6 @@ def _prepare(
     draws: int,
     seed: Seed,
 ) -> _Trial:
-    draws, generator = whole(draws, "draws", 1), generator_of(seed)
     data = partial_out(y, x, z, controls, clusters, strata)
     assigned, _ = numeric_columns(z, "z", data.nobs)
     cells = label_codes(strata, "strata", data.nobs)
@@ -197,7 +195,7 @@ def _prepare(
                 " randomized: leave clusters out if individuals were"
             )
     z_unit, cell = assigned[first], cells[first]
-    drawn, exact = assignments(z_unit, cell, draws, generator)
+    drawn, exact = assignments(z_unit, cell, draws, generator_of(seed))
     means = cluster_sums(z_unit, cell) / np.bincount(cell)[:, None]
     centred = z_unit - means[cell]
     if not np.any(centred):

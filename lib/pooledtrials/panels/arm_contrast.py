@@ -29,7 +29,6 @@ from pooledtrials.arguments import (
     fraction,
     label_codes,
     one_column,
-    whole,
 )
 from pooledtrials.clusters import cluster_sums
 from pooledtrials.confidence_set import ConfidenceSet
@@ -146,7 +145,6 @@ def arm_contrast(
     """
     choice(statistic, "statistic", ("studentized", "difference"))
     level = fraction(level, "level")
-    draws = whole(draws, "draws", 1)
     data = absorb(y, z, controls, clusters, None, strata, "z")
     scale = float(np.sqrt(data.residual @ data.residual / data.variation / data.nobs))
     trial = _Trial.of(data, z, strata, scale, draws, seed)

@@ -113,14 +113,11 @@ def follow_up(
     )  # fmt: skip
     event = zero_one(observed, "observed", may_be_constant=True)
     n = event.size
-    _refuse_other_lengths(
-        n, arms=arms, patients=patients, waves=waves, clusters=clusters, trials=trials
-    )
-    person = patient_codes(patients, trials, n)
-    arm, arm_labels = labelled(arms, "arms", n)
-    wave, wave_labels = ordered(waves, n)
-    trial, trial_labels = labelled(trials, "trials", n)
-    groups = label_codes(clusters, "clusters", n)
+    arm, arm_labels = labelled(arms, "arms", n, of="observed")
+    person = patient_codes(patients, trials, n, of="observed")
+    wave, wave_labels = ordered(waves, n, of="observed")
+    trial, trial_labels = labelled(trials, "trials", n, of="observed")
+    groups = label_codes(clusters, "clusters", n, of="observed")
     names = np.asarray(patients).reshape(n)[np.unique(person, return_index=True)[1]]
     refuse_repeats(person, tuple(names.tolist()), wave, wave_labels, trials is None)
     for codes, argument in ((arm, "arms"), (groups, "clusters")):
@@ -160,15 +157,6 @@ class _Units:
     arm: Codes  # 0 is the control arm
     arms: Sequence[Any]
     clusters: Codes | None
-
-
-def _refuse_other_lengths(n: int, **arguments: Any) -> None:
-    for name, given in arguments.items():
-        rows = np.shape(given)[:1]
-        if rows not in ((), (n,)):
-            raise ValueError(
-                f"{name} has {rows[0]} rows but observed has {n}: give one label per row"
-            )
 
 
 def _wide(event: Vector, person: Codes, wave: Codes, trial: Any) -> Matrix:

@@ -21,7 +21,7 @@ from pooledtrials.panels.chained_equations import chained_equations
 from pooledtrials.panels.interview_rows import patient_codes, varying_within
 from pooledtrials.panels.rubin import ImputedEstimate, pool_estimates
 from pooledtrials.panels.wide_form import WideForm, usable_columns, wide_form
-from pooledtrials.resampling import Seed
+from pooledtrials.resampling import Seed, generator_of
 from pooledtrials.results import Estimate
 
 
@@ -131,7 +131,7 @@ def impute(
     )
     usable = [usable_columns(form, donors) for form in forms]
     # a seed for each chain, so that one trial's gaps do not change the draws of another
-    keys = np.random.default_rng(seed).integers(2**63, size=(len(forms), imputations))
+    keys = generator_of(seed).integers(2**63, size=(len(forms), imputations))
     index = y.index if isinstance(y, pd.Series | pd.DataFrame) else pd.RangeIndex(n)
     columns = [*names, *covariate_names]
     completed = []

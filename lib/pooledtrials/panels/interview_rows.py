@@ -15,10 +15,10 @@ from pooledtrials.arguments import Codes, Columns
 from pooledtrials.coding import labelled, pair
 
 
-def patient_codes(patients: Columns, trials: Columns | None, n: int) -> Codes:
+def patient_codes(patients: Columns, trials: Columns | None, n: int, *, of: str = "y") -> Codes:
     """Codes 0, 1, ... of patients, the same label in two trials being two patients."""
-    person, labels = labelled(patients, "patients", n)
-    return pair(person, labels, labelled(trials, "trials", n)[0], within=True)[0]
+    person, labels = labelled(patients, "patients", n, of=of)
+    return pair(person, labels, labelled(trials, "trials", n, of=of)[0], within=True)[0]
 
 
 def cell_codes(

@@ -31,7 +31,7 @@ from pooledtrials.arguments import Matrix, Vector
 from pooledtrials.panels.redraws import PermuteBetweenUnits, ResamplePatients
 from pooledtrials.panels.specification_curve import SpecificationCurve, estimates_only
 from pooledtrials.panels.specification_grid import words
-from pooledtrials.resampling import Seed
+from pooledtrials.resampling import Seed, generator_of
 from pooledtrials.results import Test
 
 STATISTICS: Final = ("median estimate", "share significant", "mean t")
@@ -175,7 +175,7 @@ def _joint_test(
         raise ValueError(f"draws is {draws!r}: give a whole number, 19 or more")
     found = curve.estimated
     rows: list[dict[str, str]] = found[list(curve.choices)].to_dict("records")
-    keys = np.random.default_rng(seed).integers(2**63, size=draws)
+    keys = generator_of(seed).integers(2**63, size=draws)
     blocks = [keys[i : i + _BLOCK] for i in range(0, draws, _BLOCK)]
     tasks = [(curve, panel, redraw, rows, block) for block in blocks]
     if executor is None:

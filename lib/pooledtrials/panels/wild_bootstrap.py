@@ -305,6 +305,5 @@ def _prepare(
     seed: Seed,
 ) -> tuple[ClusterScores, Iterator[Matrix], str]:
     choice(weights, "weights", tuple(POINTS))
-    draws = whole(draws, "draws", 1)
     kernel = ClusterScores.of(absorb(y, x, controls, clusters, patients, strata))
     return kernel, *sign_blocks(kernel.data.n_clusters, draws, weights, seed)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from pooledtrials.arguments import choice, finite, fraction
+from pooledtrials.arguments import Number, choice, finite, fraction
 from pooledtrials.results import Estimate
 
 MEASURES = (
@@ -98,7 +98,7 @@ def e_value(
         if finite(value, name) <= 0:
             raise ValueError(f"{name} is {value!r}: give a ratio above 0")
     for name, value in (("lower", lower), ("upper", upper)):
-        if not isinstance(value, int | float | np.number) or value < 0:
+        if not isinstance(value, Number) or value < 0:
             raise ValueError(f"{name} is {value!r}: give a number of at least 0, or leave it out")
     if lower > estimate or upper < estimate:
         raise ValueError(
@@ -162,7 +162,7 @@ def e_value_difference(
         raise ValueError(f"sd is {sd!r}: give the outcome's standard deviation, above 0")
     if finite(change, "change") == 0:
         raise ValueError("change is 0: give a difference in exposure to speak of")
-    if not isinstance(error, int | float | np.number) or error < 0:
+    if not isinstance(error, Number) or error < 0:
         raise ValueError(
             f"standard_error is {error!r}: give a number of at least 0, or leave it out"
         )

@@ -17,7 +17,7 @@ import numpy as np
 from scipy import stats
 
 from pooledtrials.arguments import Matrix, Vector
-from pooledtrials.resampling import Seed
+from pooledtrials.resampling import Seed, generator_of
 
 DRAWS: Final = 2000
 MOST: Final = 20_000
@@ -92,7 +92,7 @@ def largest(candidates: Candidates, probability: float, seed: Seed = 0) -> float
 
 def _largest_error(standardized: Matrix, among: Vector, probability: float, seed: Seed) -> float:
     """Quantile of the largest of some jointly normal errors with unit variances."""
-    generator = np.random.default_rng(seed)
+    generator = generator_of(seed)
     part = standardized[among.astype(bool)]
     step = max(1, _CHUNK // part.shape[0])
     draws = generator.standard_normal((DRAWS, part.shape[1]))

